@@ -1,0 +1,94 @@
+"""Roles that panels and operations know; an architecture in this folder implements one of them.
+
+``Generator``   z -> w -> picture, with layers that take one w each
+``Autoencoder`` picture <-> latent (issue: Morph)
+``Translator``  picture -> picture (issue: Translate)
+``FeatureNet``  picture -> named layer activations (issue: Style)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+import torch
+
+Band = Literal["coarse", "middle", "fine"]
+Noise = Literal["const", "none"] | int
+"""``const``: the stored noise pictures; ``none``: no noise; an integer: fresh noise from that seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One row of the mixing board: the layers of a generator that take ``ws[:, index]``."""
+
+    index: int
+    name: str
+    resolution: int
+    band: Band
+
+
+def band_of(resolution: int, full: int) -> Band:
+    """Coarse / middle / fine as in the StyleGAN paper (4-8, 16-32, 64+ of 1024), scaled to small networks.
+
+    The three bands split log2(resolution) from 4 to ``full`` into even thirds; at 1024 px that is
+    4-16 / 32-128 / 256-1024 counted from the top, so the paper's cut is kept for ``full`` >= 256.
+    """
+    if full >= 256:
+        return "coarse" if resolution <= 8 else "middle" if resolution <= 32 else "fine"
+    import math
+
+    steps = max(1.0, math.log2(full) - 1)
+    at = (math.log2(max(4, resolution)) - 2) / steps
+    return "coarse" if at < 1 / 3 else "middle" if at < 2 / 3 else "fine"
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Latent codes to pictures.  Also a ``torch.nn.Module`` in evaluation mode.
+
+    Tensors: z ``[N, z_dim]`` standard normal; labels ``[N, c_dim]`` float (any real mixture of classes, ``None``
+    means all zeros); ws ``[N, num_ws, w_dim]`` float32; pictures ``[N, 3, H, W]`` float32, about [-1, 1], not clipped.
+    A network with z only (DCGAN) has ``num_ws == 1``, ``w_dim == z_dim``, ``map`` the identity with psi towards zero.
+    """
+
+    z_dim: int
+    w_dim: int
+    c_dim: int
+    num_ws: int
+    resolution: int
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """One entry for each w index, in order."""
+
+    @property
+    def w_avg(self) -> torch.Tensor:
+        """The mean w, ``[w_dim]`` float32."""
+
+    @property
+    def low_resolutions(self) -> tuple[int, ...]:
+        """Sizes that ``synthesize(size=...)`` gives exactly from the network's own skip output (may be empty)."""
+
+    def map(
+        self,
+        z: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        psi: float = 1.0,
+        cutoff: int | None = None,
+    ) -> torch.Tensor:
+        """z -> ws, truncated towards ``w_avg`` by ``psi`` in the layers below ``cutoff`` (``None``: all)."""
+
+    def synthesize(
+        self,
+        ws: torch.Tensor,
+        noise: Noise = "const",
+        *,
+        strength: float | torch.Tensor = 1.0,
+        size: int | None = None,
+    ) -> torch.Tensor:
+        """ws -> picture.
+
+        ``strength`` multiplies the noise, one number or ``[num_ws]`` for each layer.  ``size`` asks for the
+        network's own lower-resolution output (one of ``low_resolutions``).
+        """

@@ -1,0 +1,1 @@
+"""The session as plain data: schema, requests (= recipes), storage, migrations.  No Qt, no torch."""
