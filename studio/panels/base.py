@@ -1,0 +1,355 @@
+"""What a panel is, and what it may ask of the window that holds it.
+
+A panel is a ``stage`` (canvas and board, in the middle) and an ``inspector`` (sections, at the right) over one part
+of the session.  It makes requests from the session, sends them to the worker with :meth:`Panel.live` or
+:meth:`Panel.long`, and shows what comes back in :meth:`Panel.result`.  It never changes a picture by itself and
+holds no state that is not in the session, except what is only for looking at (zoom, scroll, an unfinished drag).
+
+A new panel is a module with a :class:`Panel` subclass and a line in ``panels/registry.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import msgspec
+from PySide6.QtCore import QObject, QSettings, Qt, SignalInstance
+from PySide6.QtWidgets import QWidget
+
+from studio.base.errors import StudioError
+from studio.base.steps import Preview, Progress, UInt8Image
+from studio.project.latents import Latent, Look
+from studio.project.session import Bookmark, Session
+
+if TYPE_CHECKING:
+    from studio.checkpoints.card import ModelCard
+    from studio.checkpoints.library import Library
+    from studio.project.assets import AssetStore
+    from studio.widgets.canvas import Canvas
+    from studio.worker.bridge import Worker
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Action:
+    """Something that a person can ask for by menu, shortcut or palette.  ``name`` is "panel.verb"; ``text`` is translated.
+
+    ``enabled`` is asked when a menu opens or the palette lists; ``checked`` makes it a toggle.
+    """
+
+    name: str
+    text: str
+    run: Callable[[], object]
+    shortcut: str = ""
+    icon: str = ""
+    tip: str = ""
+    enabled: Callable[[], bool] = _always
+    checked: Callable[[], bool] | None = None
+
+
+class DocumentLike(Protocol):
+    """The one document: an immutable session, edited by whole new values."""
+
+    @property
+    def session(self) -> Session:
+        """The value now."""
+        ...
+
+    @property
+    def read_only(self) -> bool:
+        """True for a project written by a newer program: it can be looked at and saved under another name."""
+        ...
+
+    @property
+    def changed(self) -> SignalInstance:
+        """``changed(before: Session, after: Session)`` after every edit, undo, redo, open."""
+        ...
+
+    def edit(self, session: Session, text: str, *, drag: str | None = None, final: bool = True) -> None:
+        """One undo step named ``text`` (translated, without "Undo").
+
+        Edits of one ``drag`` token merge into one step until one comes with ``final=True`` (the release); a drag
+        that returns to its start leaves no step at all.
+        """
+        ...
+
+    def amend(self, session: Session) -> None:
+        """A change that undo should pass over (the list of used models, the shown workspace)."""
+        ...
+
+
+class Studio(Protocol):
+    """What the window gives to a panel."""
+
+    @property
+    def document(self) -> DocumentLike:
+        """The one document."""
+        ...
+
+    @property
+    def worker(self) -> Worker:
+        """Runs requests; prefer :meth:`Panel.live`, :meth:`Panel.long` and :meth:`Panel.call`, which route results."""
+        ...
+
+    @property
+    def assets(self) -> AssetStore:
+        """Pictures and codes of the document, by sha256."""
+        ...
+
+    @property
+    def library(self) -> Library:
+        """Embedded and imported models."""
+        ...
+
+    @property
+    def settings(self) -> QSettings:
+        """Small things to remember (a folded section).  Keys "panel/name"."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """ "fast" or "exact", for new requests."""
+        ...
+
+    def card(self, model: str) -> ModelCard | None:
+        """The card of a model by sha256; "" is the embedded default generator; None when it is missing."""
+        ...
+
+    def generators(self) -> list[ModelCard]:
+        """The generators at hand, embedded first (for model choosers)."""
+        ...
+
+    def notify(self, message: StudioError | str, *, good: bool = False) -> None:
+        """A notice over the window that never blocks.  ``good`` for something that went well."""
+        ...
+
+    def add_result(self, request: msgspec.Struct, picture: UInt8Image, title: str, panel: str) -> None:
+        """Put a finished picture into the history (an equal request moves to the front instead of coming twice)."""
+        ...
+
+    def add_bookmark(self, latent: Latent, look: Look, model: str, name: str, picture: UInt8Image | None) -> None:
+        """Keep a latent by name (undoable); ``picture`` becomes its thumbnail."""
+        ...
+
+    def open_model_dialog(self) -> None:
+        """Let the person choose model files to import."""
+        ...
+
+    def choose_files(self, purpose: str, title: str, patterns: str, *, several: bool = False) -> list[Path]:
+        """A file dialog that remembers its last folder by ``purpose``; [] when cancelled."""
+        ...
+
+    def choose_target(self, purpose: str, title: str, patterns: str, name: str) -> Path | None:
+        """A save dialog that remembers its last folder by ``purpose``; asks before overwriting."""
+        ...
+
+    def load_picture(self, path: Path, then: Callable[[UInt8Image, str], object]) -> None:
+        """Read a picture off the UI thread, then call ``then(pixels, title)`` in it; failures are told."""
+        ...
+
+    def show_panel(self, name: str) -> None:
+        """Bring a workspace to the front."""
+        ...
+
+    def run_action(self, name: str) -> None:
+        """Run an action of the action table by name."""
+        ...
+
+    def picture_changed(self, panel: Panel) -> None:
+        """The panel's current picture, caption or model line changed (export, compare and status line follow)."""
+        ...
+
+
+class Panel(QObject):
+    """One workspace.  Subclasses set the class attributes, build ``stage`` and ``inspector`` in ``__init__``."""
+
+    name: ClassVar[str] = ""
+    """Key in the registry, in ``Session.workspace`` and in settings."""
+    state_field: ClassVar[str] = ""
+    """The field of :class:`Session` that this panel edits."""
+
+    stage: QWidget
+    """Canvas and board; fills the middle."""
+    inspector: QWidget
+    """The column at the right (usually :class:`studio.widgets.section.Inspector`)."""
+    canvas: Canvas | None = None
+    """The main canvas, if there is one: zoom, compare and drag-out actions go to it."""
+
+    def __init__(self, studio: Studio, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.studio = studio
+        self.active = False
+        self._jobs: dict[int, bool] = {}
+        self._missed: Session | None = None
+        worker = studio.worker
+        # Receivers are methods of this QObject, so Qt takes the connections away with it.
+        worker.progress.connect(self._on_progress, Qt.ConnectionType.AutoConnection)
+        worker.preview.connect(self._on_preview)
+        worker.loss.connect(self._on_loss)
+        worker.finished.connect(self._on_finished)
+        worker.failed.connect(self._on_failed)
+        worker.cancelled.connect(self._on_cancelled)
+        studio.document.changed.connect(self._on_changed)
+
+    # What the window asks ------------------------------------------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """One word, translated: "Explore"."""
+        raise NotImplementedError
+
+    @property
+    def description(self) -> str:
+        """What it does, in one translated line."""
+        raise NotImplementedError
+
+    def activate(self) -> None:
+        """It comes to the front.  Call the base first: it tells what changed meanwhile."""
+        self.active = True
+        if self._missed is not None:
+            before, self._missed = self._missed, None
+            now = self.studio.document.session
+            if before is not now:
+                self.session_changed(before, now)
+
+    def deactivate(self) -> None:
+        """Another panel came to the front; stop playing, keep what is shown."""
+        self.active = False
+
+    def session_changed(self, before: Session, after: Session) -> None:
+        """The document changed (by this panel too): bring controls to the new values silently, ask for a picture.
+
+        Only called while the panel is in front; what happens meanwhile arrives with :meth:`activate`.
+        """
+
+    def actions(self) -> Sequence[Action]:
+        """Its entries for the panel menu, shortcuts (active while it is in front) and the palette."""
+        return ()
+
+    def current_picture(self) -> tuple[UInt8Image, msgspec.Struct] | None:
+        """The picture on the canvas at full size and its request, for export and copy; None while there is none."""
+        return None
+
+    def model_line(self) -> str:
+        """The right end of the status bar: "avatars-128 · StyleGAN2 · 128 px · 12 ws"."""
+        return ""
+
+    def accept_picture(self, pixels: UInt8Image, title: str) -> bool:
+        """A photograph was dropped or pasted.  True when the panel took it (or asked what to do with it)."""
+        return False
+
+    def accept_request(self, request: msgspec.Struct) -> bool:
+        """Bring a recipe back (history, exported picture): write it into the session as one undo step."""
+        return False
+
+    def accept_bookmark(self, bookmark: Bookmark) -> bool:
+        """Use a bookmarked latent; True when taken."""
+        return False
+
+    def accept_directions(self, path: Path) -> bool:
+        """A file of directions was dropped; True when taken."""
+        return False
+
+    def accept_model(self, card: ModelCard) -> bool:
+        """Use this model from now on; True when its role fits."""
+        return False
+
+    # Its part of the session ---------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> Any:
+        """The panel's part of the session (``state_field``)."""
+        return getattr(self.studio.document.session, self.state_field)
+
+    def change(self, text: str, *, drag: str | None = None, final: bool = True, **changes: Any) -> None:
+        """Replace fields of the panel's state as one undo step; ``drag``/``final`` as in :meth:`DocumentLike.edit`."""
+        session = self.studio.document.session
+        state = msgspec.structs.replace(getattr(session, self.state_field), **changes)
+        token = f"{self.name}.{drag}" if drag else None
+        self.studio.document.edit(
+            msgspec.structs.replace(session, **{self.state_field: state}), text, drag=token, final=final
+        )
+
+    # Jobs ----------------------------------------------------------------------------------------------------
+
+    def live(self, request: msgspec.Struct, key: str = "") -> int:
+        """Ask for a picture now; the latest request of this ``key`` wins.  Returns the job id."""
+        return self._mine(self.studio.worker.live(self._key(key), request), live=True)
+
+    def long(self, request: msgspec.Struct, title: str, key: str = "") -> int:
+        """Queue a long job that shows in the job strip as ``title`` (translated).  Returns the job id."""
+        return self._mine(self.studio.worker.long(request, title, self._key(key)), live=False)
+
+    def call(self, function: Callable[[Any], Any], title: str, key: str = "") -> int:
+        """Run ``function(context)`` off the UI thread as a long job (imports, renders to files).  Returns the job id."""
+        return self._mine(self.studio.worker.call(function, title, self._key(key)), live=False)
+
+    def owns(self, job: int) -> bool:
+        """Whether this panel started the job and it has not ended."""
+        return job in self._jobs
+
+    def progress(self, job: int, progress: Progress) -> None:
+        """A job of this panel moved on."""
+
+    def preview(self, job: int, preview: Preview) -> None:
+        """A job of this panel shows a picture on the way."""
+
+    def loss(self, job: int, loss: Any) -> None:
+        """A job of this panel reports :class:`~studio.base.steps.Loss` values."""
+
+    def result(self, job: int, request: Any, result: Any) -> None:
+        """A job of this panel is done; ``result`` as in ``engine/results.py``."""
+
+    def failed(self, job: int, request: Any, error: StudioError) -> None:
+        """A job of this panel failed.  Told as a notice unless overridden."""
+        self.studio.notify(error)
+
+    def stopped(self, job: int) -> None:
+        """A job of this panel was cancelled."""
+
+    def _key(self, key: str) -> str:
+        return f"{self.name}.{key}" if key else self.name
+
+    def _mine(self, job: int, *, live: bool) -> int:
+        self._jobs[job] = live
+        # A live request that a newer one replaced never reports; forget the oldest of them.
+        if len(self._jobs) > 128:
+            for old in [j for j, is_live in self._jobs.items() if is_live][:-64]:
+                del self._jobs[old]
+        return job
+
+    def _on_progress(self, job: int, progress: Progress) -> None:
+        if job in self._jobs:
+            self.progress(job, progress)
+
+    def _on_preview(self, job: int, preview: Preview) -> None:
+        if job in self._jobs:
+            self.preview(job, preview)
+
+    def _on_loss(self, job: int, loss: object) -> None:
+        if job in self._jobs:
+            self.loss(job, loss)
+
+    def _on_finished(self, job: int, request: object, result: object) -> None:
+        if self._jobs.pop(job, None) is not None:
+            self.result(job, request, result)
+
+    def _on_failed(self, job: int, request: object, error: StudioError) -> None:
+        if self._jobs.pop(job, None) is not None:
+            self.failed(job, request, error)
+
+    def _on_cancelled(self, job: int) -> None:
+        if self._jobs.pop(job, None) is not None:
+            self.stopped(job)
+
+    def _on_changed(self, before: Session, after: Session) -> None:
+        if self.active:
+            self.session_changed(before, after)
+        elif self._missed is None:
+            self._missed = before

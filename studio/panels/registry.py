@@ -1,0 +1,63 @@
+"""The workspaces in the order of the rail.  A panel's module is imported when it is first shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import msgspec
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+
+from studio.project.latents import Mixed
+from studio.project.requests import Matrix, Render
+
+if TYPE_CHECKING:
+    from studio.panels.base import Panel, Studio
+
+
+@dataclass(frozen=True, slots=True)
+class PanelEntry:
+    """``name`` as in :attr:`Panel.name`; ``text`` is the English title (translated in context "Rail")."""
+
+    name: str
+    module: str
+    class_name: str
+    icon: str
+    text: str
+
+    @property
+    def title(self) -> str:
+        """The title in the person's language."""
+        return QCoreApplication.translate("Rail", self.text)
+
+    def create(self, studio: Studio) -> Panel:
+        """Import the module and make the panel (UI thread)."""
+        made: Panel = getattr(import_module(self.module), self.class_name)(studio)
+        return made
+
+
+_ALL = (
+    PanelEntry(
+        "explore", "studio.panels.explore", "ExplorePanel", "explore", str(QT_TRANSLATE_NOOP("Rail", "Explore"))
+    ),
+    PanelEntry("mix", "studio.panels.mix", "MixPanel", "mix", str(QT_TRANSLATE_NOOP("Rail", "Mix"))),
+    PanelEntry(
+        "library", "studio.panels.library", "LibraryPanel", "library", str(QT_TRANSLATE_NOOP("Rail", "Library"))
+    ),
+)
+
+
+@cache
+def entries() -> tuple[PanelEntry, ...]:
+    """The panels that this program has (one that is not built in has no button)."""
+    return tuple(entry for entry in _ALL if find_spec(entry.module) is not None)
+
+
+def panel_for(request: msgspec.Struct) -> str:
+    """The workspace that a recipe belongs to."""
+    if isinstance(request, Matrix) or (isinstance(request, Render) and isinstance(request.latent, Mixed)):
+        return "mix"
+    return "explore"
