@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import msgspec
-from PySide6.QtCore import QObject, QSettings, Qt, SignalInstance
+from PySide6.QtCore import QObject, QSettings, SignalInstance
 from PySide6.QtWidgets import QWidget
 
 from studio.base.errors import StudioError
@@ -38,9 +38,10 @@ def _always() -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Action:
-    """Something that a person can ask for by menu, shortcut or palette.  ``name`` is "panel.verb"; ``text`` is translated.
+    """Something that a person can ask for by menu, shortcut or palette.
 
-    ``enabled`` is asked when a menu opens or the palette lists; ``checked`` makes it a toggle.
+    ``name`` is "panel.verb"; ``text`` and ``tip`` are translated.  ``enabled`` is asked when a menu opens or the
+    palette lists; ``checked`` makes it a toggle.
     """
 
     name: str
@@ -189,7 +190,7 @@ class Panel(QObject):
         self._missed: Session | None = None
         worker = studio.worker
         # Receivers are methods of this QObject, so Qt takes the connections away with it.
-        worker.progress.connect(self._on_progress, Qt.ConnectionType.AutoConnection)
+        worker.progress.connect(self._on_progress)
         worker.preview.connect(self._on_preview)
         worker.loss.connect(self._on_loss)
         worker.finished.connect(self._on_finished)
@@ -287,7 +288,7 @@ class Panel(QObject):
         return self._mine(self.studio.worker.long(request, title, self._key(key)), live=False)
 
     def call(self, function: Callable[[Any], Any], title: str, key: str = "") -> int:
-        """Run ``function(context)`` off the UI thread as a long job (imports, renders to files).  Returns the job id."""
+        """Run ``function(context)`` off the UI thread as a long job (imports, files).  Returns the job id."""
         return self._mine(self.studio.worker.call(function, title, self._key(key)), live=False)
 
     def owns(self, job: int) -> bool:

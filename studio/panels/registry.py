@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import msgspec
-from PySide6.QtCore import QT_TRANSLATE_NOOP, QCoreApplication
+from PySide6.QtCore import QCoreApplication
 
 from studio.project.latents import Mixed
 from studio.project.requests import Matrix, Render
@@ -20,18 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PanelEntry:
-    """``name`` as in :attr:`Panel.name`; ``text`` is the English title (translated in context "Rail")."""
+    """``name`` as in :attr:`Panel.name`; ``icon`` is a file of resources/icons."""
 
     name: str
     module: str
     class_name: str
     icon: str
-    text: str
 
     @property
     def title(self) -> str:
         """The title in the person's language."""
-        return QCoreApplication.translate("Rail", self.text)
+        return _title(self.name)
 
     def create(self, studio: Studio) -> Panel:
         """Import the module and make the panel (UI thread)."""
@@ -40,14 +39,19 @@ class PanelEntry:
 
 
 _ALL = (
-    PanelEntry(
-        "explore", "studio.panels.explore", "ExplorePanel", "explore", str(QT_TRANSLATE_NOOP("Rail", "Explore"))
-    ),
-    PanelEntry("mix", "studio.panels.mix", "MixPanel", "mix", str(QT_TRANSLATE_NOOP("Rail", "Mix"))),
-    PanelEntry(
-        "library", "studio.panels.library", "LibraryPanel", "library", str(QT_TRANSLATE_NOOP("Rail", "Library"))
-    ),
+    PanelEntry("explore", "studio.panels.explore", "ExplorePanel", "explore"),
+    PanelEntry("mix", "studio.panels.mix", "MixPanel", "mix"),
+    PanelEntry("library", "studio.panels.library", "LibraryPanel", "library"),
 )
+
+
+def _title(name: str) -> str:
+    translate = QCoreApplication.translate
+    return {
+        "explore": translate("Rail", "Explore"),
+        "mix": translate("Rail", "Mix"),
+        "library": translate("Rail", "Library"),
+    }[name]
 
 
 @cache
