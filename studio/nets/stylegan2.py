@@ -20,16 +20,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from studio.base.errors import ModelError
-from studio.nets.roles import Layer, Noise, band_of
+from studio.nets.roles import Layer, Noise, NoiseCircle, band_of
 from studio.nets.stylegan2_ops import (
     SQRT2,
     FullyConnected,
+    demodulation,
     fir,
     fir_filter,
+    full,
     is_standard_fir,
     lrelu,
     modulated_conv,
     normalize_2nd_moment,
+    scaled_conv,
     upsample2d,
 )
 
@@ -37,11 +40,14 @@ Architecture = Literal["skip", "resnet", "orig"]
 TrainNoise = Noise | Literal["random"]
 
 
-def noise_plane(seed: int, layer: int, resolution: int) -> Tensor:
+def noise_plane(seed: int | NoiseCircle, layer: int, resolution: int) -> Tensor:
     """The noise picture of w index ``layer`` for ``seed``: ``[resolution, resolution]`` float32, on the CPU.
 
     Each layer has its own stream, so that layers can be computed in any order and again from the middle.
     """
+    if isinstance(seed, NoiseCircle):
+        a, b = (noise_plane(seed.seed + i, layer, resolution) for i in (0, 1))
+        return a * math.cos(seed.angle) + b * math.sin(seed.angle)
     gen = torch.Generator()
     gen.manual_seed((int(seed) * 1_000_003 + layer) & 0x7FFF_FFFF_FFFF_FFFF)
     return torch.randn(resolution, resolution, generator=gen)
@@ -79,12 +85,12 @@ class Mapping(nn.Module):
         parts = []
         if self.z_dim:
             assert z is not None
-            parts.append(normalize_2nd_moment(z.float()))
+            parts.append(normalize_2nd_moment(full(z)))
         if self.c_dim:
             if c is None:
                 assert z is not None
                 c = z.new_zeros(z.shape[0], self.c_dim)
-            parts.append(normalize_2nd_moment(self.embed(c.float())))
+            parts.append(normalize_2nd_moment(self.embed(full(c))))
         x = torch.cat(parts, dim=1)
         for i in range(self.num_layers):
             x = getattr(self, f"fc{i}")(x)
@@ -105,7 +111,6 @@ class SynthesisLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_out))
         self.register_buffer("resample_filter", fir_filter())
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
-        self.noise_floor = 0.0
 
     def noise(self, x: Tensor, noise: TrainNoise, strength: float | Tensor) -> Tensor | None:
         """The scaled noise to add, ``[1 or N, 1, r, r]``, or ``None``."""
@@ -117,7 +122,7 @@ class SynthesisLayer(nn.Module):
         elif noise == "const":
             plane = cast(Tensor, self.noise_const)[None, None].float()
         else:
-            plane = noise_plane(int(noise), self.index, r)[None, None].to(x.device)
+            plane = noise_plane(cast("int | NoiseCircle", noise), self.index, r)[None, None].to(x.device)
         s = strength[self.index] if isinstance(strength, Tensor) else strength
         return plane * (self.noise_strength.float() * s)
 
@@ -132,17 +137,27 @@ class SynthesisLayer(nn.Module):
     ) -> Tensor:
         """x ``[N, I, h, h]``, w ``[N, w_dim]`` to ``[N, O, r, r]``."""
         kernel = cast(Tensor, self.resample_filter)
-        y = modulated_conv(x, self.weight, self.affine(w), demodulate=True, up=self.up, kernel=kernel, grouped=grouped)
+        styles = self.affine(w)
+        clamp = None if self.clamp is None else self.clamp * gain
+        gain *= SQRT2
+        if grouped:
+            y = modulated_conv(x, self.weight, styles, demodulate=True, up=self.up, kernel=kernel)
+            extra = self.noise(y, noise, strength)
+            if extra is not None:
+                y = y + extra.to(y.dtype)
+            return lrelu(y + self.bias.to(y.dtype)[None, :, None, None], gain, clamp)
+        y = scaled_conv(x, self.weight, styles, up=self.up, kernel=kernel)
+        # Leaky ReLU commutes with a positive gain, so demodulation, gain and bias are one fused operation.
+        scale = (demodulation(self.weight, styles) * gain).to(y.dtype)[:, :, None, None]
+        bias = (self.bias * gain).to(y.dtype)[None, :, None, None]
         extra = self.noise(y, noise, strength)
         if extra is not None:
-            extra = extra.to(y.dtype)
-            if y.is_contiguous(memory_format=torch.channels_last):
-                # Broadcasting [N,1,H,W] onto channels-last falls back to the other layout, and every later addition
-                # then pays for two layouts; an expanded view in the right stride order keeps it.
-                extra = extra.permute(0, 2, 3, 1).expand(-1, -1, -1, y.shape[1]).permute(0, 3, 1, 2)
-            y = y + extra
-        y = y + self.bias.to(y.dtype)[None, :, None, None]
-        return lrelu(y, SQRT2 * gain, None if self.clamp is None else self.clamp * gain)
+            # Broadcasting [N,1,H,W] onto channels-last memory falls back to the other layout and every later addition
+            # then pays for two layouts, so the sum of noise and bias is built channels-last.
+            bias = bias + (extra * gain).to(y.dtype).permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+            bias = bias.contiguous(memory_format=torch.channels_last)
+        y = F.leaky_relu(torch.addcmul(bias, y, scale), 0.2, inplace=True)
+        return y if clamp is None else y.clamp(-clamp, clamp)
 
 
 class ToRGB(nn.Module):
@@ -158,8 +173,11 @@ class ToRGB(nn.Module):
     def forward(self, x: Tensor, w: Tensor, grouped: bool) -> Tensor:
         """x ``[N, I, r, r]`` to ``[N, 3, r, r]`` float32."""
         s = self.affine(w) * (1.0 / math.sqrt(self.weight.shape[1]))
-        y = modulated_conv(x, self.weight, s, demodulate=False, up=False, kernel=x, grouped=grouped)
-        y = y.float() + self.bias.float()[None, :, None, None]
+        if grouped:
+            y = modulated_conv(x, self.weight, s, demodulate=False, up=False, kernel=x)
+        else:
+            y = scaled_conv(x, self.weight, s, up=False, kernel=x)
+        y = full(y) + full(self.bias)[None, :, None, None]
         return y if self.clamp is None else y.clamp(-self.clamp, self.clamp)
 
 

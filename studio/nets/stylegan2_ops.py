@@ -28,6 +28,11 @@ def normalize_2nd_moment(x: Tensor, eps: float = 1e-8) -> Tensor:
     return x * (x.square().mean(dim=1, keepdim=True) + eps).rsqrt()
 
 
+def full(x: Tensor) -> Tensor:
+    """``x`` in float32, or as it is when it is float64."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
 def is_standard_fir(kernel: Tensor) -> bool:
     """True for the [1, 3, 3, 1] kernel that nearly every checkpoint has."""
     return kernel.shape == (4, 4) and bool(torch.allclose(kernel.detach().float().cpu(), fir_filter(), atol=1e-4))
@@ -61,40 +66,36 @@ def upsample2d_fast(x: Tensor) -> Tensor:
     return cols.flatten(3, 4)
 
 
-def modulated_conv(
-    x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: bool, up: bool, kernel: Tensor, grouped: bool
-) -> Tensor:
-    """Convolution whose input channels are scaled by ``styles`` for each sample, optionally demodulated.
+def modulated_conv(x: Tensor, weight: Tensor, styles: Tensor, *, demodulate: bool, up: bool, kernel: Tensor) -> Tensor:
+    """The plain formulation: one weight for each sample, scaled by its styles, in one grouped convolution.
 
-    ``grouped`` is the plain formulation (one weight for each sample, one grouped convolution); the other scales the
-    activations before and after one shared convolution, which is the same number and much cheaper.  ``up``: stride 2
-    transposed convolution followed by the low-pass with gain 4 (output ``2H x 2W``).  Weight ``[O, I, k, k]``.
+    x ``[N, I, H, W]``, weight ``[O, I, k, k]``, styles ``[N, I]``.  ``up``: stride 2 transposed convolution followed
+    by the low-pass with gain 4 (output ``2H x 2W``).
     """
     n, i, h, w = x.shape
     o, _, k, _ = weight.shape
-    if grouped:
-        wn = weight[None] * styles[:, None, :, None, None]
-        if demodulate:
-            wn = wn * (wn.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8).rsqrt()
-        x = x.reshape(1, n * i, h, w)
-        if up:
-            wt = wn.transpose(1, 2).reshape(n * i, o, k, k)
-            y = F.conv_transpose2d(x, wt, stride=2, groups=n)
-            y = y.reshape(n, o, *y.shape[2:])
-            return fir(y, kernel, (1, 1, 1, 1), 4.0)
-        y = F.conv2d(x, wn.reshape(n * o, i, k, k), padding=k // 2, groups=n)
-        return y.reshape(n, o, h, w)
+    wn = weight[None] * styles[:, None, :, None, None]
+    if demodulate:
+        wn = wn * (wn.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8).rsqrt()
+    x = x.reshape(1, n * i, h, w)
+    if up:
+        y = F.conv_transpose2d(x, wn.transpose(1, 2).reshape(n * i, o, k, k), stride=2, groups=n)
+        return fir(y.reshape(n, o, *y.shape[2:]), kernel, (1, 1, 1, 1), 4.0)
+    return F.conv2d(x, wn.reshape(n * o, i, k, k), padding=k // 2, groups=n).reshape(n, o, h, w)
+
+
+def scaled_conv(x: Tensor, weight: Tensor, styles: Tensor, *, up: bool, kernel: Tensor) -> Tensor:
+    """The same convolution with the styles on the activations and one shared weight; not demodulated yet."""
     x = x * styles.to(x.dtype)[:, :, None, None]
     wx = weight.to(x.dtype)
     if up:
-        y = F.conv_transpose2d(x, wx.transpose(0, 1), stride=2)
-        y = fir(y, kernel, (1, 1, 1, 1), 4.0)
-    else:
-        y = F.conv2d(x, wx, padding=k // 2)
-    if demodulate:
-        d = (styles.square() @ weight.square().sum(dim=(2, 3)).t() + 1e-8).rsqrt()
-        y = y * d.to(y.dtype)[:, :, None, None]
-    return y
+        return fir(F.conv_transpose2d(x, wx.transpose(0, 1), stride=2), kernel, (1, 1, 1, 1), 4.0)
+    return F.conv2d(x, wx, padding=weight.shape[2] // 2)
+
+
+def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
+    """What the output of :func:`scaled_conv` is multiplied by: ``[N, O]``."""
+    return (styles.square() @ weight.square().sum(dim=(2, 3)).t() + 1e-8).rsqrt()
 
 
 def lrelu(x: Tensor, gain: float = SQRT2, clamp: float | None = None) -> Tensor:
