@@ -14,8 +14,18 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 
 Band = Literal["coarse", "middle", "fine"]
-Noise = Literal["const", "none"] | int
-"""``const``: the stored noise pictures; ``none``: no noise; an integer: fresh noise from that seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseCircle:
+    """Drifting noise: ``cos(angle)`` of the noise of ``seed`` and ``sin(angle)`` of the next seed's."""
+
+    seed: int
+    angle: float
+
+
+Noise = Literal["const", "none"] | int | NoiseCircle
+"""``const``: the stored noise pictures; ``none``: no noise; an integer: fresh noise from that seed; or a drift."""
 
 
 @dataclass(frozen=True, slots=True)
