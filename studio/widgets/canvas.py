@@ -1,0 +1,550 @@
+"""The canvas: one picture, looked at closely, compared, dragged out, dropped on."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy.typing as npt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QFocusEvent,
+    QImage,
+    QInputDevice,
+    QKeyEvent,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
+
+from studio.base.steps import UInt8Image
+from studio.widgets.canvas_bar import CanvasBar
+from studio.widgets.dragout import FileSource, start_drag
+from studio.widgets.parts import KeyboardFocus, droppable, dropped
+from studio.widgets.pictures import heat_image, to_qimage
+from studio.widgets.shown import ShownPicture
+from studio.widgets.tokens import Theme
+from studio.widgets.viewport import Viewport
+
+Mode = Literal["single", "wipe", "side"]
+_BLOCKY = 2.0  # above 200 % pixels are squares, unless the picture is only being fitted
+_GRIP = 10.0
+
+
+class Canvas(KeyboardFocus):
+    """Shows a picture and its comparison.
+
+    Wheel zooms at the cursor, space or the middle button pans, Ctrl+0 fits, Ctrl+1 is 100 % (one picture pixel
+    on one screen pixel), arrows pan, + and - zoom, a held backslash shows the compared picture, ``[`` and ``]``
+    move the wipe.  A left drag takes the picture out when :meth:`set_drag_source` was given, and pans otherwise.
+    """
+
+    pixel_hovered = Signal(int, int, object)
+    """x, y, channel values (a tuple), or -1, -1, None when the pointer leaves the picture."""
+    picture_clicked = Signal(float, float)
+    dropped = Signal(object)
+    """A list of what was dropped: paths, or one uint8 picture."""
+    zoom_changed = Signal(float)
+    """1.0 is 100 %."""
+    mode_changed = Signal(str)
+    context_requested = Signal(QPoint)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMouseTracking(True)
+        self.setAcceptDrops(True)
+        self.setAccessibleName(self.tr("Canvas"))
+        self._view = Viewport()
+        self._view.margins = (16.0, 32.0, 16.0, 52.0)
+        self._main: ShownPicture | None = None
+        self._other: ShownPicture | None = None
+        self._mode: Mode = "single"
+        self._held = False
+        self._wipe = 0.5
+        self._heat: QImage | None = None
+        self._caption = ""
+        self._labels = (self.tr("before"), self.tr("now"))
+        self._placeholder = ""
+        self._readout = ""
+        self._swatch: QColor | None = None
+        self._space = False
+        self._press: tuple[QPointF, str] | None = None
+        self._last = QPointF()
+        self._drop_hint = False
+        self._source: FileSource | None = None
+        self._told_zoom = 0.0
+        self.bar = CanvasBar(self)
+        self.bar.fit_asked.connect(self.fit)
+        self.bar.actual_asked.connect(lambda: self.zoom_to(1.0))
+        self.bar.mode_asked.connect(self.set_mode)
+        self.bar.hold_asked.connect(self.hold_compare)
+
+    # -- what is shown -----------------------------------------------------------------------------------------
+
+    def set_image(self, pixels: UInt8Image | None, natural_size: tuple[int, int] | None = None) -> None:
+        """Show ``[H, W, 3|4]`` uint8 (not copied: do not change it).
+
+        ``natural_size`` (width, height): the size that the full picture has when ``pixels`` is a smaller preview
+        of it; the preview then fills the same frame, and the view does not move when the full one follows.
+        """
+        self._main = None if pixels is None else ShownPicture(pixels)
+        if self._main is not None:
+            width, height = natural_size or (self._main.width, self._main.height)
+            self._view.set_frame(width, height)
+            self.setAccessibleDescription(self.tr("A picture of {0} by {1} pixels").format(width, height))
+        self._tell_zoom()
+        self.update()
+
+    def has_image(self) -> bool:
+        """Whether a picture is shown."""
+        return self._main is not None
+
+    def image(self) -> UInt8Image | None:
+        """The picture as it was given."""
+        return None if self._main is None else self._main.pixels
+
+    def set_compare(self, pixels: UInt8Image | None, before: str = "", now: str = "") -> None:
+        """The picture to compare with (drawn into the same frame) and the words for both."""
+        self._other = None if pixels is None else ShownPicture(pixels)
+        self._labels = (before or self.tr("before"), now or self.tr("now"))
+        self.bar.set_comparable(self._other is not None)
+        if self._other is None:
+            self._held = False
+            if self._mode != "single":
+                self.set_mode("single")
+        self.update()
+
+    def set_mode(self, mode: str) -> None:
+        """``single``, ``wipe`` or ``side``; the latter two need a picture to compare with."""
+        if mode not in ("single", "wipe", "side"):
+            raise ValueError(f"a canvas has no mode {mode!r}")
+        wanted: Mode = mode if self._other is not None else "single"  # type: ignore[assignment]
+        self.bar.set_mode(wanted)
+        if wanted != self._mode:
+            self._mode = wanted
+            self._lay_out()
+            self.mode_changed.emit(wanted)
+        self.update()
+
+    def mode(self) -> Mode:
+        """How the two pictures are shown now."""
+        return self._mode
+
+    def hold_compare(self, held: bool) -> None:
+        """Show the other picture while ``held``."""
+        self._held = held and self._other is not None
+        self.update()
+
+    def set_overlay(self, values: npt.NDArray[Any] | None) -> None:
+        """Lay a heat map over the picture: floats ``[h, w]`` in [0, 1] of any size; None removes it."""
+        self._heat = None if values is None else heat_image(values)
+        self.update()
+
+    def set_caption(self, text: str) -> None:
+        """The dim line in the top left corner."""
+        if text != self._caption:
+            self._caption = text
+            self.update(0, 0, self.width(), 40)
+
+    def set_placeholder(self, text: str) -> None:
+        """What stands in the middle while there is no picture."""
+        self._placeholder = text
+        self.update()
+
+    def set_drag_source(self, source: FileSource | None) -> None:
+        """What writes the file when the picture is dragged out (called only when somebody takes it)."""
+        self._source = source
+
+    # -- looking -----------------------------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        """Show the whole picture and keep it whole when the window changes."""
+        self._view.fit()
+        self._tell_zoom()
+        self.update()
+
+    def is_fitted(self) -> bool:
+        """Whether the picture follows the size of the canvas."""
+        return self._view.fitted
+
+    def zoom(self) -> float:
+        """Screen pixels for each picture pixel; 1.0 is 100 %."""
+        return self._view.scale * self.devicePixelRatioF()
+
+    def zoom_to(self, factor: float, at: QPointF | None = None) -> None:
+        """Zoom so that one picture pixel covers ``factor`` screen pixels, keeping what is under ``at``."""
+        self._view.zoom(factor / self.devicePixelRatioF(), None if at is None else self._in_pane(at))
+        self._tell_zoom()
+        self.update()
+
+    def wipe(self) -> float:
+        """Where the divider of the wipe stands, 0 to 1 of the picture's width."""
+        return self._wipe
+
+    def set_wipe(self, at: float) -> None:
+        """Move the divider of the wipe."""
+        self._wipe = min(1.0, max(0.0, at))
+        self.update()
+
+    def to_picture(self, at: QPointF) -> QPointF:
+        """From widget coordinates to picture pixels."""
+        return self._view.to_frame(self._in_pane(at))
+
+    def from_picture(self, point: QPointF) -> QPointF:
+        """From picture pixels to widget coordinates (of the first pane)."""
+        return self._view.to_view(point)
+
+    def _panes(self) -> list[tuple[QRectF, ShownPicture | None, str]]:
+        whole = QRectF(self.rect())
+        if self._mode == "side" and self._other is not None:
+            half = whole.width() / 2
+            return [
+                (QRectF(0, 0, half, whole.height()), self._other, self._labels[0]),
+                (QRectF(half, 0, half, whole.height()), self._main, self._labels[1]),
+            ]
+        if self._held:
+            return [(whole, self._other, self._labels[0])]
+        return [(whole, self._main, "")]
+
+    def _in_pane(self, at: QPointF) -> QPointF:
+        half = self.width() / 2
+        return QPointF(at.x() - half, at.y()) if self._mode == "side" and at.x() >= half else at
+
+    def _lay_out(self) -> None:
+        self._view.set_size(self.width() / (2 if self._mode == "side" else 1), self.height())
+        self._tell_zoom()
+
+    def _tell_zoom(self) -> None:
+        if abs(self.zoom() - self._told_zoom) > 1e-6:
+            self._told_zoom = self.zoom()
+            self.zoom_changed.emit(self._told_zoom)
+
+    # -- events ------------------------------------------------------------------------------------------------
+
+    def sizeHint(self) -> QSize:
+        return QSize(640, 640)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, 160)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._lay_out()
+        self.bar.set_narrow(self.width() - 24)
+        self.bar.adjustSize()
+        self.bar.move((self.width() - self.bar.width()) // 2, self.height() - self.bar.height() - 10)
+        super().resizeEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        if self._main is None:
+            event.ignore()
+            return
+        # Two fingers on a touchpad pan; a wheel, and fingers with Ctrl, zoom.
+        touchpad = event.device().type() == QInputDevice.DeviceType.TouchPad and not event.pixelDelta().isNull()
+        if touchpad and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._view.pan(event.pixelDelta().x(), event.pixelDelta().y())
+        else:
+            turned = event.angleDelta().y() / 120
+            if turned:
+                self.zoom_to(self.zoom() * 1.2**turned, event.position())
+        self._tell_zoom()
+        self.update()
+        event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+            self.zoom_to(self.zoom() * (1 + event.value()), event.position())
+            return True
+        return super().event(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        at, button = event.position(), event.button()
+        self._last = at
+        if button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and self._space):
+            self._press = (at, "pan")
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        elif button == Qt.MouseButton.LeftButton and self._on_divider(at):
+            self._press = (at, "wipe")
+        elif button == Qt.MouseButton.LeftButton and self._main is not None:
+            self._press = (at, "maybe")
+        else:
+            super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        at = event.position()
+        moved, self._last = at - self._last, at
+        if self._press is None:
+            self._read(at)
+            self._show_cursor(at)
+            return
+        start, doing = self._press
+        if doing == "pan":
+            self._view.pan(moved.x(), moved.y())
+            self._tell_zoom()
+            self.update()
+        elif doing == "wipe":
+            rect = self._view.rect()
+            self.set_wipe((at.x() - rect.left()) / max(1.0, rect.width()))
+        elif (at - start).manhattanLength() >= QApplication.startDragDistance():
+            if self._source is None:
+                self._press = (start, "pan")
+                self.setCursor(Qt.CursorShape.ClosedHandCursor)
+            elif self._main is not None and self._view.rect().contains(self._in_pane(start)):
+                self._press = None
+                start_drag(self, self._source, to_qimage(self._main.pixels))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._press is not None and self._press[1] == "maybe":
+            point = self.to_picture(event.position())
+            if QRectF(0, 0, self._view.frame.width(), self._view.frame.height()).contains(point):
+                self.picture_clicked.emit(point.x(), point.y())
+        self._press = None
+        self._show_cursor(event.position())
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self._main is not None:
+            self.zoom_to(1.0, event.position()) if self._view.fitted else self.fit()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._read(None)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.context_requested.emit(event.globalPos())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key, control = event.key(), bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        arrows = {
+            Qt.Key.Key_Left: (40, 0),
+            Qt.Key.Key_Right: (-40, 0),
+            Qt.Key.Key_Up: (0, 40),
+            Qt.Key.Key_Down: (0, -40),
+        }
+        if key == Qt.Key.Key_Space:
+            if not event.isAutoRepeat():
+                self._space = True
+                self.setCursor(Qt.CursorShape.OpenHandCursor)
+        elif key == Qt.Key.Key_0 and control:
+            self.fit()
+        elif key == Qt.Key.Key_1 and control:
+            self.zoom_to(1.0)
+        elif key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
+            self.zoom_to(self.zoom() * 1.2)
+        elif key == Qt.Key.Key_Minus:
+            self.zoom_to(self.zoom() / 1.2)
+        elif key == Qt.Key.Key_Backslash:
+            self.hold_compare(True)
+        elif key in (Qt.Key.Key_BracketLeft, Qt.Key.Key_BracketRight) and self._mode == "wipe":
+            self.set_wipe(self._wipe + (0.05 if key == Qt.Key.Key_BracketRight else -0.05))
+        elif key in arrows and not control and self._main is not None:
+            self._view.pan(*arrows[Qt.Key(key)])
+            self.update()
+        else:
+            super().keyPressEvent(event)
+            return
+        self.show_ring()
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.isAutoRepeat():
+            return
+        if event.key() == Qt.Key.Key_Space:
+            self._space = False
+            self.unsetCursor()
+        elif event.key() == Qt.Key.Key_Backslash:
+            self.hold_compare(False)
+        else:
+            super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._space = False
+        self.hold_compare(False)
+        super().focusOutEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if droppable(event.mimeData()) and event.source() is not self:
+            event.acceptProposedAction()
+            self._drop_hint = True
+            self.update()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._drop_hint = False
+        self.update()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._drop_hint = False
+        self.update()
+        things = dropped(event.mimeData())
+        if things:
+            event.acceptProposedAction()
+            self.dropped.emit(things)
+
+    def _divider_x(self) -> float:
+        rect = self._view.rect()
+        return rect.left() + self._wipe * rect.width()
+
+    def _on_divider(self, at: QPointF) -> bool:
+        return self._mode == "wipe" and not self._held and abs(at.x() - self._divider_x()) <= _GRIP
+
+    def _show_cursor(self, at: QPointF) -> None:
+        if self._space:
+            self.setCursor(Qt.CursorShape.OpenHandCursor)
+        elif self._on_divider(at):
+            self.setCursor(Qt.CursorShape.SplitHCursor)
+        else:
+            self.unsetCursor()
+
+    def _read(self, at: QPointF | None) -> None:
+        shown = self._main
+        if at is not None and (self._held or (self._mode == "side" and at.x() < self.width() / 2)):
+            shown = self._other
+        if at is not None and self._mode == "wipe" and at.x() < self._divider_x():
+            shown = self._other
+        colour: tuple[int, ...] | None = None
+        x = y = -1
+        if at is not None and shown is not None:
+            point = self.to_picture(at)
+            frame = self._view.frame
+            x, y = int(point.x() // 1), int(point.y() // 1)
+            colour = shown.colour_at(
+                int(point.x() * shown.width / frame.width() // 1), int(point.y() * shown.height / frame.height() // 1)
+            )
+        if colour is None:
+            x = y = -1
+        before = self._readout
+        self._readout, self._swatch = "", None
+        if colour is not None:
+            rgb = colour[:3] if len(colour) >= 3 else colour[:1] * 3
+            self._swatch = QColor(*rgb)
+            self._readout = f"{x}, {y}   {self._swatch.name()}"
+        if before != self._readout:
+            self.pixel_hovered.emit(x, y, colour)
+            self.update(0, 0, self.width(), 40)
+
+    # -- painting ----------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(Theme.CANVAS))
+        for pane, shown, name in self._panes():
+            painter.save()
+            painter.setClipRect(pane)
+            painter.translate(pane.topLeft())
+            self._draw_picture(painter, shown, QRectF(0, 0, pane.width(), pane.height()))
+            painter.restore()
+            if name:
+                self._draw_tag(painter, name, pane)
+        if self._mode == "wipe" and not self._held and self._other is not None:
+            self._draw_wipe(painter)
+        elif self._mode == "side":
+            painter.fillRect(QRectF(self.width() / 2 - 0.5, 0, 1, self.height()), QColor(Theme.LINE))
+        if self._main is None and self._placeholder:
+            painter.setPen(QColor(Theme.FAINT))
+            room = self.rect().adjusted(24, 24, -24, -56)
+            painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self._placeholder)
+        self._draw_words(painter)
+        if self._drop_hint:
+            self._draw_drop_hint(painter)
+        self.draw_ring(painter, QRectF(self.rect()), 0)
+
+    def _draw_picture(self, painter: QPainter, shown: ShownPicture | None, view: QRectF) -> None:
+        if shown is None:
+            return
+        target = self._view.rect()
+        ratio = self.devicePixelRatioF()
+        if self._view.fitted:  # on whole screen pixels, so that edges are sharp
+            left, top = round(target.left() * ratio) / ratio, round(target.top() * ratio) / ratio
+            target = QRectF(left, top, round(target.width() * ratio) / ratio, round(target.height() * ratio) / ratio)
+        blocky = not self._view.fitted and self.zoom() > _BLOCKY
+        shown.draw(painter, target, view, blocky=blocky, ratio=ratio)
+        if self._heat is not None:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(target, self._heat)
+
+    def _draw_wipe(self, painter: QPainter) -> None:
+        x = self._divider_x()
+        rect = self._view.rect()
+        painter.save()
+        painter.setClipRect(QRectF(0, 0, x, self.height()))
+        painter.fillRect(QRectF(0, 0, x, self.height()).intersected(rect), QColor(Theme.CANVAS))
+        self._draw_picture(painter, self._other, QRectF(self.rect()))
+        painter.restore()
+        top, bottom = max(0.0, rect.top()), min(float(self.height()), rect.bottom())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(QRectF(x - 1.5, top, 3, bottom - top), Theme.colour(Theme.CANVAS, 0.55))
+        painter.fillRect(QRectF(x - 0.75, top, 1.5, bottom - top), QColor(Theme.INK))
+        middle = QPointF(x, (top + bottom) / 2)
+        painter.setPen(QPen(QColor(Theme.INK), 1.5))
+        painter.setBrush(Theme.colour(Theme.PANEL, 0.95))
+        painter.drawEllipse(middle, 11.0, 11.0)
+        for way in (-1, 1):
+            tip = middle + QPointF(way * 6.5, 0)
+            painter.drawPolyline([tip + QPointF(-way * 3, -3.5), tip, tip + QPointF(-way * 3, 3.5)])
+        shown = rect.intersected(QRectF(self.rect()))
+        if shown.width() > 160:
+            self._draw_tag(painter, self._labels[0], QRectF(shown.left(), shown.top(), max(0, x - shown.left()), 40))
+            self._draw_tag(painter, self._labels[1], QRectF(x, shown.top(), max(0, shown.right() - x), 40), right=True)
+
+    def _draw_tag(self, painter: QPainter, text: str, room: QRectF, *, right: bool = False) -> None:
+        width = painter.fontMetrics().horizontalAdvance(text) + 16
+        if room.width() < width + 16:
+            return
+        top = room.top() + 8 if room.height() <= 40 else room.bottom() - 32
+        left = room.right() - width - 8 if right else room.left() + 8
+        place = QRectF(left, top, width, 22)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(Theme.colour(Theme.CANVAS, 0.72))
+        painter.drawRoundedRect(place, 11, 11)
+        painter.setPen(QColor(Theme.INK))
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), text)
+
+    def _draw_words(self, painter: QPainter) -> None:
+        font = self.font()
+        font.setPixelSize(Theme.SMALL)
+        painter.setFont(font)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        covered = self._main is not None and self._view.rect().top() < 28
+        metrics = painter.fontMetrics()
+        right = ""
+        if self._main is not None:
+            percent = f"{self.zoom() * 100:.0f} %"
+            right = f"{self._readout}   {percent}" if self._readout else percent
+        width_right = metrics.horizontalAdvance(right)
+        if right:
+            place = QRectF(self.width() - width_right - 16, 8, width_right, 20)
+            extra = 20 if self._swatch is not None else 0
+            self._draw_plate(painter, place.adjusted(-extra, 0, 0, 0), covered)
+            painter.setPen(QColor(Theme.DIM))
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), right)
+            if self._swatch is not None:
+                painter.setPen(QPen(QColor(Theme.LINE), 1))
+                painter.setBrush(self._swatch)
+                painter.drawRoundedRect(QRectF(place.left() - 18, place.top() + 4.5, 11, 11), 3, 3)
+        if self._caption:
+            room = self.width() - width_right - 64
+            text = metrics.elidedText(self._caption, Qt.TextElideMode.ElideRight, room)
+            place = QRectF(16, 8, metrics.horizontalAdvance(text), 20)
+            self._draw_plate(painter, place, covered)
+            painter.setPen(QColor(Theme.DIM))
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), text)
+
+    def _draw_plate(self, painter: QPainter, place: QRectF, covered: bool) -> None:
+        if covered:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(Theme.colour(Theme.CANVAS, 0.72))
+            painter.drawRoundedRect(place.adjusted(-8, 0, 8, 0), 10, 10)
+
+    def _draw_drop_hint(self, painter: QPainter) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(Theme.ACCENT), 2, Qt.PenStyle.DashLine))
+        painter.setBrush(Theme.colour(Theme.ACCENT, 0.08))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(8, 8, -8, -8), 10, 10)
