@@ -111,7 +111,7 @@ def one_sign(rows: Float64Array) -> Float64Array:
 def _read(path: Path, w_dim: int) -> WStats | None:
     """What was kept, or ``None`` when it is absent or unusable (then it is measured and written again)."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if int(kept["format"]) != _FORMAT or kept["mean"].shape != (w_dim,):
                 return None
             stats = WStats(kept["mean"], kept["covariance"], kept["components"], kept["sigmas"], int(kept["samples"]))
