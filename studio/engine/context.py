@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import copy
 import gc
-import sys
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from studio.base.errors import ModelError
+from studio.engine.caches import DEFAULT_CACHE_BYTES, ByteCache, ModelCache
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
@@ -27,220 +23,6 @@ if TYPE_CHECKING:
     from studio.nets.roles import Generator
     from studio.project.assets import AssetStore
     from studio.project.requests import Precision
-
-T = TypeVar("T")
-
-MB = 1 << 20
-DEFAULT_CACHE_BYTES = 256 * MB
-
-
-def size_of(value: Any) -> int:
-    """About how many bytes a value holds: arrays, tensors, modules, and containers or dataclasses of them."""
-    if isinstance(value, np.ndarray):
-        return int(value.nbytes)
-    if isinstance(value, bytes | bytearray | str):
-        return len(value)
-    if isinstance(value, Mapping):
-        return sum(size_of(inner) for inner in value.values())
-    if isinstance(value, tuple | list | set | frozenset):
-        return sum(size_of(inner) for inner in value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return sum(size_of(getattr(value, field.name)) for field in fields(value))
-    if callable(getattr(value, "parameters", None)) and callable(getattr(value, "buffers", None)):
-        # Shared storage (a prepared weight beside its source) counts once.
-        seen = {
-            tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes()
-            for tensor in (*value.parameters(), *value.buffers())
-        }
-        return sum(seen.values())
-    if hasattr(value, "element_size") and hasattr(value, "nelement"):
-        return int(value.element_size() * value.nelement())
-    return sys.getsizeof(value)
-
-
-class ByteCache:
-    """Least recently used values within a budget of bytes.  Safe from several threads."""
-
-    def __init__(self, budget_bytes: int = DEFAULT_CACHE_BYTES) -> None:
-        self._lock = threading.RLock()
-        self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
-        self._budget = budget_bytes
-        self._used = 0
-
-    @property
-    def used(self) -> int:
-        """Bytes held now."""
-        return self._used
-
-    @property
-    def budget(self) -> int:
-        """Bytes that may be held."""
-        return self._budget
-
-    @budget.setter
-    def budget(self, budget_bytes: int) -> None:
-        with self._lock:
-            self._budget = budget_bytes
-            self._trim()
-
-    def get(self, key: Hashable, default: Any = None) -> Any:
-        """The value, which becomes the most recently used; ``default`` when it is not there."""
-        with self._lock:
-            if key not in self._values:
-                return default
-            self._values.move_to_end(key)
-            return self._values[key][0]
-
-    def put(self, key: Hashable, value: Any, nbytes: int | None = None) -> None:
-        """Keep a value, unless it is larger than the budget.  ``nbytes``: when :func:`size_of` cannot know."""
-        size = size_of(value) if nbytes is None else nbytes
-        with self._lock:
-            self.drop(key)
-            if size > self._budget:
-                return
-            self._values[key] = (value, size)
-            self._used += size
-            self._trim()
-
-    def make(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value, made and kept when it is not there.  A failure keeps nothing."""
-        missing = object()
-        found = self.get(key, missing)
-        if found is missing:
-            found = make()
-            self.put(key, found)
-        return found  # type: ignore[no-any-return]
-
-    def drop(self, key: Hashable) -> None:
-        """Forget one value."""
-        with self._lock:
-            gone = self._values.pop(key, None)
-            if gone is not None:
-                self._used -= gone[1]
-
-    def clear(self) -> int:
-        """Forget everything; the bytes that were held."""
-        with self._lock:
-            freed, self._used = self._used, 0
-            self._values.clear()
-            return freed
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._values
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def _trim(self) -> None:
-        while self._used > self._budget and self._values:
-            _, (_, size) = self._values.popitem(last=False)
-            self._used -= size
-
-
-@dataclass(slots=True)
-class _Held:
-    model: Any
-    size: int
-
-
-class ModelCache:
-    """Loaded models within a budget of bytes, least recently used leave first.
-
-    A model that a running operation uses (``owner``) is never evicted: dropping it here would not free its
-    memory, only load it twice.  So the budget can be exceeded by what is in use, and by one model larger
-    than all of it.  A load that fails leaves nothing behind.  Safe from several threads; one load at a time.
-    """
-
-    def __init__(self, budget_bytes: int) -> None:
-        self._lock = threading.RLock()
-        self._loading = threading.RLock()
-        self._held: OrderedDict[Hashable, _Held] = OrderedDict()
-        self._owners: dict[object, set[Hashable]] = {}
-        self._budget = budget_bytes
-
-    @property
-    def used(self) -> int:
-        """Bytes of all loaded models."""
-        with self._lock:
-            return sum(held.size for held in self._held.values())
-
-    @property
-    def budget(self) -> int:
-        """Bytes that models may take."""
-        return self._budget
-
-    @budget.setter
-    def budget(self, budget_bytes: int) -> None:
-        with self._lock:
-            self._budget = budget_bytes
-            self._trim(0)
-
-    def get(
-        self,
-        key: Hashable,
-        load: Callable[[], T],
-        *,
-        owner: object | None = None,
-        expected: int = 0,
-        size: Callable[[T], int] = size_of,
-    ) -> T:
-        """The model under ``key``, loaded when it is not there.
-
-        ``owner`` keeps it until :meth:`release`.  ``expected`` bytes are made free before loading, so that the
-        old and the new model are not both in memory at the peak.
-        """
-        with self._loading:
-            with self._lock:
-                held = self._held.get(key)
-                if held is None:
-                    self._trim(expected)
-            if held is None:
-                model = load()
-                held = _Held(model, size(model))
-            with self._lock:
-                self._held[key] = held
-                self._held.move_to_end(key)
-                if owner is not None:
-                    self._owners.setdefault(owner, set()).add(key)
-                self._trim(0, keep=key)
-            return held.model  # type: ignore[no-any-return]
-
-    def release(self, owner: object) -> None:
-        """The owner has ended: its models may be evicted again."""
-        with self._lock:
-            self._owners.pop(owner, None)
-            self._trim(0, keep=next(reversed(self._held), None))
-
-    def free(self) -> int:
-        """Evict every model that is not in use; the bytes that were freed."""
-        with self._lock:
-            before = self.used
-            in_use = self._in_use()
-            for key in [key for key in self._held if key not in in_use]:
-                del self._held[key]
-            return before - self.used
-
-    def loaded(self) -> list[Any]:
-        """The loaded models, least recently used first."""
-        with self._lock:
-            return [held.model for held in self._held.values()]
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._held
-
-    def __len__(self) -> int:
-        return len(self._held)
-
-    def _in_use(self) -> set[Hashable]:
-        return set().union(*self._owners.values())
-
-    def _trim(self, room: int, keep: Hashable | None = None) -> None:
-        in_use = self._in_use()
-        over = self.used + room - self._budget
-        for key in [key for key in self._held if key not in in_use and key != keep]:
-            if over <= 0:
-                return
-            over -= self._held.pop(key).size
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,21 +60,29 @@ class Context:
         self._assets = assets
         self._library = library
         self.precision: Precision = precision
-        self._models = None if budget_bytes is None else ModelCache(budget_bytes)
+        self._budget = budget_bytes
+        self._models: ModelCache | None = None
         self.cache = ByteCache(cache_bytes)
         self.parts = 1
         self.frugal = False
         self._owner: object | None = None
+        self._files_only = False
 
     # What is shared -------------------------------------------------------------------------------------------
 
     @property
     def device(self) -> str:
         """The torch device in use: ``cpu``, ``cuda:0``, ``mps`` (chosen on first use when the wish was ``auto``)."""
+        self._not_for_files()
         if not self._device:
             from studio.engine import devices
 
             self._device = devices.choose(self._wish)
+        return self._device
+
+    @property
+    def device_in_use(self) -> str:
+        """The torch device, or "" while none was needed yet (asking does not import torch)."""
         return self._device
 
     def use_device(self, wish: str) -> None:
@@ -307,14 +97,25 @@ class Context:
         if chosen != self._device:
             self._device = chosen
             self.models.free()
+            self.use_budget(self._budget)
+
+    def use_budget(self, budget_bytes: int | None) -> None:
+        """Bytes that loaded models may take (``None``: a sensible part of what the device has)."""
+        self._budget = budget_bytes
+        if self._models is not None:
+            from studio.engine import devices
+
+            self._models.budget = devices.model_budget(self.device) if budget_bytes is None else budget_bytes
 
     @property
     def models(self) -> ModelCache:
         """The loaded models."""
+        self._not_for_files()
         if self._models is None:
             from studio.engine import devices
 
-            self._models = ModelCache(devices.model_budget(self.device))
+            budget = devices.model_budget(self.device) if self._budget is None else self._budget
+            self._models = ModelCache(budget)
         return self._models
 
     @property
@@ -400,11 +201,14 @@ class Context:
         """How many of ``count`` pictures (or tiles) to work on at once: all, or fewer after memory ran out."""
         return max(1, count // self.parts)
 
-    def free(self) -> None:
-        """Give back what can be made again: caches, models that are not in use, the device's reserve."""
+    def free(self, *, keep_latest: bool = True) -> None:
+        """Give back what can be made again: caches, models that are not in use, the device's reserve.
+
+        ``keep_latest`` spares the most recently used model, which the next try most likely needs.
+        """
         self.cache.clear()
         if self._models is not None:
-            self._models.free()
+            self._models.free(keep_latest=keep_latest)
             for model in self._models.loaded():
                 forget = getattr(model, "forget", None)
                 if callable(forget):
@@ -434,6 +238,20 @@ class Context:
         other.parts = self.parts if parts is None else parts
         other.frugal = self.frugal if frugal is None else frugal
         return other
+
+    def for_files(self) -> Context:
+        """The same assets and library for a job beside the device's thread: device and models are out of its reach.
+
+        Networks are used by one thread only, so a job that needs one belongs into the device's lane.
+        """
+        _ = self.assets, self.library
+        other = copy.copy(self)
+        other._files_only = True
+        return other
+
+    def _not_for_files(self) -> None:
+        if self._files_only:
+            raise RuntimeError('a job of the "io" lane asked for the device or a model: call it with where="device"')
 
     @contextmanager
     def scope(self) -> Iterator[Context]:
