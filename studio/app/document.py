@@ -10,7 +10,7 @@ import msgspec
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from studio.app.background import Background
+from studio.app.calls import Lane
 from studio.app.patch import patched
 from studio.base.errors import StudioError
 from studio.base.steps import UInt8Image
@@ -89,7 +89,7 @@ class Document(QObject):
     failed = Signal(object)
     """A :class:`StudioError` of opening or saving; the document is unchanged."""
 
-    def __init__(self, lane: Background, assets: AssetStore, parent: QObject | None = None) -> None:
+    def __init__(self, lane: Lane, assets: AssetStore, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.lane = lane
         self.assets = assets
@@ -101,7 +101,6 @@ class Document(QObject):
         self._saved = self._session
         self._path: Path | None = None
         self._read_only = False
-        self._extras: object = None
         self._gestures = _Gestures()
         self._writing = 0
         self._reading = 0
@@ -185,7 +184,8 @@ class Document(QObject):
 
     def new(self) -> None:
         """An empty project (the caller has asked about unsaved changes)."""
-        self._replace(Session(workspace=self._session.workspace), None, read_only=False, extras=None, notes=[])
+        self.assets = AssetStore()
+        self._replace(Session(workspace=self._session.workspace), None, read_only=False, notes=[])
 
     def open(self, path: Path) -> None:
         """Read a project in the background; ``replaced`` or ``failed`` follows."""
@@ -195,7 +195,7 @@ class Document(QObject):
         def done(opened: storage.Opened) -> None:
             self._reading -= 1
             self.assets = opened.assets
-            self._replace(opened.session, path, read_only=opened.read_only, extras=opened.extras, notes=opened.notes)
+            self._replace(opened.session, path, read_only=opened.read_only, notes=opened.notes)
 
         def failed(error: StudioError) -> None:
             self._reading -= 1
@@ -207,7 +207,7 @@ class Document(QObject):
     def restore(self, session: Session, assets: AssetStore, path: Path | None) -> None:
         """Take over a recovered session: it belongs to ``path`` and is not saved yet."""
         self.assets = assets
-        self._replace(session, path, read_only=False, extras=None, notes=[])
+        self._replace(session, path, read_only=False, notes=[])
         self._saved = Session(workspace="")
         self._tell_modified(force=True)
 
@@ -219,12 +219,12 @@ class Document(QObject):
         target = path or self._path
         if target is None or (self._read_only and target == self._path):
             return False
-        snapshot, assets, extras, preview = self._session, self.assets, self._extras, self.preview()
+        snapshot, assets, preview = self._session, self.assets, self.preview()
         self._writing += 1
         self.file_changed.emit()
 
         def write() -> None:
-            storage.save(target, snapshot, assets, preview=_png(preview), extras=extras)
+            storage.save(target, snapshot, assets, preview=_png(preview))
 
         def done(_: object) -> None:
             self._writing -= 1
@@ -242,13 +242,11 @@ class Document(QObject):
         self.lane.submit(write, done, failed, doing=self.tr("Saving the project"))
         return True
 
-    def _replace(
-        self, session: Session, path: Path | None, *, read_only: bool, extras: object, notes: list[str]
-    ) -> None:
+    def _replace(self, session: Session, path: Path | None, *, read_only: bool, notes: list[str]) -> None:
         self._gestures.end()
         self.undo_stack.clear()
         before, self._session, self._saved = self._session, session, session
-        self._path, self._read_only, self._extras = path, read_only, extras
+        self._path, self._read_only = path, read_only
         self.replaced.emit(notes)
         if before != session:
             self.changed.emit(before, session)

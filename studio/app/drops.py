@@ -22,7 +22,7 @@ RECIPE = ".json"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drop:
-    """One thing.  ``pixels`` for pictures, ``recipe`` for a picture (or file) that carries one, ``error`` for unknown."""
+    """One thing.  ``pixels``: of a picture; ``recipe``: of a file that carries one; ``error``: why it is unknown."""
 
     kind: Kind
     path: Path | None = None

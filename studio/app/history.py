@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.background import Background
+from studio.app.calls import Lane
 from studio.app.document import Document
 from studio.base.steps import UInt8Image
 from studio.project.session import GalleryItem, Session
@@ -67,7 +67,7 @@ class History(QObject):
     thumbnail_ready = Signal(str, object)
     """``(id, pixels)`` of a gallery item whose thumbnail was read."""
 
-    def __init__(self, document: Document, lane: Background, budget_bytes: int, parent: QObject | None = None) -> None:
+    def __init__(self, document: Document, lane: Lane, budget_bytes: int, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.document = document
         self._lane = lane

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import msgspec
 from PySide6.QtCore import QObject, QSettings, SignalInstance
 from PySide6.QtWidgets import QWidget
 
 from studio.base.errors import StudioError
-from studio.base.steps import Preview, Progress, UInt8Image
+from studio.base.steps import Preview, UInt8Image
 from studio.project.latents import Latent, Look
 from studio.project.session import Bookmark, Session
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from studio.checkpoints.library import Library
     from studio.project.assets import AssetStore
     from studio.widgets.canvas import Canvas
-    from studio.worker.bridge import Worker
+    from studio.worker.bridge import JobView, Worker
 
 
 def _always() -> bool:
@@ -119,7 +119,10 @@ class Studio(Protocol):
         ...
 
     def card(self, model: str) -> ModelCard | None:
-        """The card of a model by sha256; "" is the embedded default generator; None when it is missing."""
+        """The card of a model by sha256; "" is the embedded default generator; None when it is missing.
+
+        Requests carry ``card.sha256``, never "", so that a recipe means the same model for ever.
+        """
         ...
 
     def generators(self) -> list[ModelCard]:
@@ -186,7 +189,7 @@ class Panel(QObject):
         super().__init__(parent)
         self.studio = studio
         self.active = False
-        self._jobs: dict[int, bool] = {}
+        self._jobs: set[int] = set()
         self._missed: Session | None = None
         worker = studio.worker
         # Receivers are methods of this QObject, so Qt takes the connections away with it.
@@ -196,6 +199,7 @@ class Panel(QObject):
         worker.finished.connect(self._on_finished)
         worker.failed.connect(self._on_failed)
         worker.cancelled.connect(self._on_cancelled)
+        worker.replaced.connect(self._on_replaced)
         studio.document.changed.connect(self._on_changed)
 
     # What the window asks ------------------------------------------------------------------------------------
@@ -245,6 +249,13 @@ class Panel(QObject):
         """A photograph was dropped or pasted.  True when the panel took it (or asked what to do with it)."""
         return False
 
+    def accept_ingredient(self, request: msgspec.Struct, title: str) -> bool:
+        """A picture that carries its recipe was dropped here: True to take its latent as one source among others.
+
+        Otherwise the window brings the whole recipe back in the workspace that it belongs to.
+        """
+        return False
+
     def accept_request(self, request: msgspec.Struct) -> bool:
         """Bring a recipe back (history, exported picture): write it into the session as one undo step."""
         return False
@@ -280,23 +291,36 @@ class Panel(QObject):
     # Jobs ----------------------------------------------------------------------------------------------------
 
     def live(self, request: msgspec.Struct, key: str = "") -> int:
-        """Ask for a picture now; the latest request of this ``key`` wins.  Returns the job id."""
-        return self._mine(self.studio.worker.live(self._key(key), request), live=True)
+        """Ask for a picture now; the latest request of this ``key`` wins.  Returns the job id.
+
+        The id may be that of an earlier, equal request that is still being worked on.
+        """
+        return self._mine(self.studio.worker.live(self._key(key), request))
 
     def long(self, request: msgspec.Struct, title: str, key: str = "") -> int:
         """Queue a long job that shows in the job strip as ``title`` (translated).  Returns the job id."""
-        return self._mine(self.studio.worker.long(request, title, self._key(key)), live=False)
+        return self._mine(self.studio.worker.long(request, title, self._key(key)))
 
-    def call(self, function: Callable[[Any], Any], title: str, key: str = "") -> int:
-        """Run ``function(context)`` off the UI thread as a long job (imports, files).  Returns the job id."""
-        return self._mine(self.studio.worker.call(function, title, self._key(key)), live=False)
+    def call(
+        self,
+        function: Callable[[Any], Any],
+        title: str,
+        key: str = "",
+        where: Literal["device", "io"] = "device",
+    ) -> int:
+        """Run ``function(context)`` off the UI thread, ``device``: among the long jobs, ``io``: files.  The job id."""
+        return self._mine(self.studio.worker.call(function, title, self._key(key), where))
+
+    def cancel(self, key: str = "") -> None:
+        """End this panel's jobs of ``key``."""
+        self.studio.worker.cancel_key(self._key(key))
 
     def owns(self, job: int) -> bool:
         """Whether this panel started the job and it has not ended."""
         return job in self._jobs
 
-    def progress(self, job: int, progress: Progress) -> None:
-        """A job of this panel moved on."""
+    def progress(self, job: int, view: JobView) -> None:
+        """A job of this panel moved on: ``view.phase``, ``done``, ``total``, ``eta_s``."""
 
     def preview(self, job: int, preview: Preview) -> None:
         """A job of this panel shows a picture on the way."""
@@ -317,17 +341,13 @@ class Panel(QObject):
     def _key(self, key: str) -> str:
         return f"{self.name}.{key}" if key else self.name
 
-    def _mine(self, job: int, *, live: bool) -> int:
-        self._jobs[job] = live
-        # A live request that a newer one replaced never reports; forget the oldest of them.
-        if len(self._jobs) > 128:
-            for old in [j for j, is_live in self._jobs.items() if is_live][:-64]:
-                del self._jobs[old]
+    def _mine(self, job: int) -> int:
+        self._jobs.add(job)
         return job
 
-    def _on_progress(self, job: int, progress: Progress) -> None:
+    def _on_progress(self, job: int, view: JobView) -> None:
         if job in self._jobs:
-            self.progress(job, progress)
+            self.progress(job, view)
 
     def _on_preview(self, job: int, preview: Preview) -> None:
         if job in self._jobs:
@@ -338,16 +358,22 @@ class Panel(QObject):
             self.loss(job, loss)
 
     def _on_finished(self, job: int, request: object, result: object) -> None:
-        if self._jobs.pop(job, None) is not None:
+        if job in self._jobs:
+            self._jobs.discard(job)
             self.result(job, request, result)
 
     def _on_failed(self, job: int, request: object, error: StudioError) -> None:
-        if self._jobs.pop(job, None) is not None:
+        if job in self._jobs:
+            self._jobs.discard(job)
             self.failed(job, request, error)
 
     def _on_cancelled(self, job: int) -> None:
-        if self._jobs.pop(job, None) is not None:
+        if job in self._jobs:
+            self._jobs.discard(job)
             self.stopped(job)
+
+    def _on_replaced(self, job: int) -> None:
+        self._jobs.discard(job)
 
     def _on_changed(self, before: Session, after: Session) -> None:
         if self.active:

@@ -1,0 +1,203 @@
+"""The models at hand, as the window sees them: cards, imports, and those that a project misses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from studio.app.calls import Calls
+from studio.app.dialogs import Dialog
+from studio.app.document import Document
+from studio.app.files import Files
+from studio.base.errors import StudioError
+from studio.checkpoints.card import ModelCard
+from studio.checkpoints.library import Library
+from studio.project.session import ModelRef, Session
+from studio.widgets.parts import label
+
+PATTERNS = "(*.pkl *.pt *.pth *.safetensors *.ckpt)"
+
+
+def used_models(session: Session) -> set[str]:
+    """The sha256 of every model that something in the session needs ("" for the embedded one is left out)."""
+    found = {session.explore.model, session.mix.model}
+    found.update(mark.model for mark in session.bookmarks)
+    found.update(getattr(item.request, "model", "") for item in session.gallery)
+    return found - {""}
+
+
+class Models(QObject):
+    """``changed`` after imports, removals and finds; ``imported(card)`` for a model that may be used now."""
+
+    changed = Signal()
+    imported = Signal(object)
+
+    def __init__(
+        self,
+        library: Library,
+        document: Document,
+        calls: Calls,
+        files: Files,
+        notify: Callable[..., object],
+        window: QWidget,
+    ) -> None:
+        super().__init__(window)
+        self.library = library
+        self._document, self._calls, self._files, self._notify = document, calls, files, notify
+        self._window = window
+        self._entries: list[ModelCard] | None = None
+        document.changed.connect(self._note_used)
+        document.replaced.connect(self._tell_missing)
+
+    # Reading -------------------------------------------------------------------------------------------------
+
+    def entries(self) -> list[ModelCard]:
+        """All models, embedded first."""
+        if self._entries is None:
+            self._entries = list(self.library.entries())
+        return self._entries
+
+    def card(self, model: str) -> ModelCard | None:
+        """By sha256; "" is the embedded default generator; None when it is missing."""
+        if not model:
+            return self.library.default("generator")
+        return next((card for card in self.entries() if card.sha256 == model), None)
+
+    def generators(self) -> list[ModelCard]:
+        """The generators, embedded first."""
+        return [card for card in self.entries() if card.role == "generator"]
+
+    def missing(self) -> list[ModelRef]:
+        """The models that the project needs and this computer does not have."""
+        known = {ref.sha256: ref for ref in self._document.session.models}
+        here = {card.sha256 for card in self.entries()}
+        absent = sorted(used_models(self._document.session) - here)
+        return [known.get(sha, ModelRef(sha256=sha, name=sha[:12])) for sha in absent]
+
+    def anything_missing(self) -> bool:
+        """Whether the project misses a model."""
+        return bool(self.missing())
+
+    # Changing ------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Look again at what is there."""
+        self._entries = None
+        self.changed.emit()
+
+    def import_dialog(self) -> None:
+        """Choose model files and import them."""
+        words = self.tr("Models")
+        self.import_files(
+            self._files.choose("model", self.tr("Add models"), f"{words} {PATTERNS}", several=True), use=True
+        )
+
+    def import_files(self, paths: Iterable[Path], *, use: bool = True) -> None:
+        """Import files one after the other off the UI thread; the last one that came in is used when asked."""
+        for path in paths:
+            self._calls.start(
+                lambda _, path=path: self.library.import_file(path),  # type: ignore[misc]
+                self.tr("Adding the model “{name}”").format(name=path.name),
+                lambda card: self._came_in(card, use),
+            )
+
+    def remove(self, card: ModelCard) -> None:
+        """Take an imported model out of the library (the original file stays where it is)."""
+        self._calls.start(
+            lambda _: self.library.remove(card.sha256),
+            self.tr("Removing “{name}”").format(name=card.title or card.name),
+            lambda _: self.refresh(),
+        )
+
+    def find_missing(self) -> None:
+        """Show what is missing and search a folder for it."""
+        absent = self.missing()
+        if absent:
+            MissingModels(self._window, absent, self._search).open()
+
+    def _search(self, refs: list[ModelRef]) -> None:
+        folder = self._files.folder("models", self.tr("Where might the missing models be?"))
+        if folder is None:
+            return
+        for ref in refs:
+            self._calls.start(
+                lambda _, ref=ref: self.library.relink(ref, folder),  # type: ignore[misc]
+                self.tr("Looking for “{name}”").format(name=ref.name),
+                lambda found, ref=ref: self._searched(ref, found),  # type: ignore[misc]
+            )
+
+    def _searched(self, ref: ModelRef, found: Any) -> None:
+        if found is None:
+            self._notify(
+                StudioError(
+                    self.tr("“{name}” is not in that folder.").format(name=ref.name),
+                    self.tr("Every file was compared by its content, so another name would not have mattered."),
+                    self.tr("Try another folder, or ask whoever made the project for the file."),
+                )
+            )
+            return
+        self.refresh()
+        self._notify(self.tr("“{name}” was found.").format(name=ref.name), good=True)
+        # Whatever shows a picture of it asks again.
+        self._document.changed.emit(self._document.session, self._document.session)
+
+    def _came_in(self, card: ModelCard, use: bool) -> None:
+        self.refresh()
+        self._notify(self.tr("“{name}” is in the library.").format(name=card.title or card.name), good=True)
+        if use:
+            self.imported.emit(card)
+
+    # Following the document ----------------------------------------------------------------------------------
+
+    def _note_used(self, before: Session, after: Session) -> None:
+        if before.explore.model == after.explore.model and before.mix.model == after.mix.model:
+            return
+        known = {ref.sha256 for ref in after.models}
+        new: list[ModelRef] = []
+        for sha in sorted({after.explore.model, after.mix.model} - known - {""}):
+            card = self.card(sha)
+            if card is not None:
+                path = str(card.source or "")
+                new.append(ModelRef(sha256=sha, name=card.name, path=path, architecture=card.architecture))
+        if new:
+            now = self._document.session
+            self._document.amend(msgspec.structs.replace(now, models=(*now.models, *new)))
+
+    def _tell_missing(self, notes: object) -> None:
+        absent = self.missing()
+        if absent:
+            self.find_missing()
+
+
+class MissingModels(Dialog):
+    """Names what is missing and offers to search; the project stays usable either way."""
+
+    def __init__(self, parent: QWidget, refs: list[ModelRef], search: Callable[[list[ModelRef]], object]) -> None:
+        super().__init__(
+            parent,
+            self.tr("Models are missing"),
+            self.tr(
+                "This project was made with models that are not on this computer. Everything else is here, and all"
+                " values are kept; only new pictures need the model."
+            ),
+            width=520,
+        )
+        for ref in refs:
+            name = label(ref.name, "heading")
+            detail = " · ".join(part for part in (ref.architecture, ref.path) if part)
+            more = label(detail or self.tr("known by {sha}").format(sha=ref.sha256[:12]), "dim", wrap=True)
+            more.setToolTip(ref.sha256)
+            self.body.addWidget(name)
+            self.body.addWidget(more)
+        self.body.addStretch(1)
+        self.add_close(self.tr("Go on without"))
+        self.search = self.add_button(self.tr("Search a folder …"), lambda: self._go(search, refs), kind="primary")
+
+    def _go(self, search: Callable[[list[ModelRef]], object], refs: list[ModelRef]) -> None:
+        self.accept()
+        search(refs)

@@ -1,0 +1,1 @@
+"""Pieces of inspectors that more than one panel shows: the model chooser, truncation and noise, labels."""
