@@ -13,13 +13,13 @@ class _Plain(msgspec.Struct, frozen=True, omit_defaults=True):
     """Immutable plain data; equal values mean equal pictures."""
 
 
-class Seed(_Plain, kw_only=True, tag="seed"):
+class Seed(_Plain, frozen=True, kw_only=True, tag="seed"):
     """``numpy.random.RandomState(seed).randn(z_dim)``, the number that people share."""
 
     seed: int
 
 
-class MapPoint(_Plain, kw_only=True, tag="map"):
+class MapPoint(_Plain, frozen=True, kw_only=True, tag="map"):
     """A point of the endless plane of seeds: the four nearest whole points blend bilinearly.
 
     Whole point (i, j) is seed ``(i + 100 * j) mod 2**32`` as in the NVIDIA visualiser.
@@ -29,7 +29,7 @@ class MapPoint(_Plain, kw_only=True, tag="map"):
     y: float
 
 
-class Stored(_Plain, kw_only=True, tag="stored"):
+class Stored(_Plain, frozen=True, kw_only=True, tag="stored"):
     """A code kept as an asset (npy, float32): ``ws [num_ws, w_dim]``, ``w [w_dim]`` or ``z [z_dim]``.
 
     Inverted photographs, imported codes and adopted results are of this kind.
@@ -40,21 +40,21 @@ class Stored(_Plain, kw_only=True, tag="stored"):
     name: str = ""
 
 
-class Part(_Plain, kw_only=True):
+class Part(_Plain, frozen=True, kw_only=True):
     """One ingredient of a :class:`Blend`; ``labels`` as in :class:`Look` (added over the look's)."""
 
     latent: Latent
     weight: float = 1.0
 
 
-class Blend(_Plain, kw_only=True, tag="blend"):
+class Blend(_Plain, frozen=True, kw_only=True, tag="blend"):
     """A weighted mean of other latents (weights are normalised to sum 1; slerp only for two)."""
 
     parts: tuple[Part, ...]
     curve: Literal["linear", "slerp"] = "linear"
 
 
-class Mixed(_Plain, kw_only=True, tag="mixed"):
+class Mixed(_Plain, frozen=True, kw_only=True, tag="mixed"):
     """Style mixing: for every w layer a weight for every source.
 
     ``weights[layer][source]`` >= 0; each row is normalised to sum 1 (an empty row takes source 0).  Rows
@@ -65,14 +65,14 @@ class Mixed(_Plain, kw_only=True, tag="mixed"):
     weights: tuple[tuple[float, ...], ...]
 
 
-class Direct(_Plain, kw_only=True, tag="direct"):
+class Direct(_Plain, frozen=True, kw_only=True, tag="direct"):
     """Truncation centre: the mean w of the network (psi = 0 of everything)."""
 
 
 Latent = Seed | MapPoint | Stored | Blend | Mixed | Direct
 
 
-class Noise(_Plain, kw_only=True):
+class Noise(_Plain, frozen=True, kw_only=True):
     """The noise inputs.  ``layers`` multiplies ``strength`` layer by layer (empty: 1 everywhere)."""
 
     mode: Literal["const", "none", "seed"] = "const"
@@ -81,7 +81,7 @@ class Noise(_Plain, kw_only=True):
     layers: tuple[float, ...] = ()
 
 
-class Direction(_Plain, kw_only=True):
+class Direction(_Plain, frozen=True, kw_only=True):
     """A direction of w space.
 
     ``kind`` principal: component ``index`` of w; factor: eigenvector ``index`` of the style weights of layers
@@ -94,7 +94,7 @@ class Direction(_Plain, kw_only=True):
     asset: str = ""
 
 
-class Push(_Plain, kw_only=True):
+class Push(_Plain, frozen=True, kw_only=True):
     """How far along a direction: ``amount`` sigmas in layers ``first..last`` (inclusive; -1: to the end)."""
 
     direction: Direction
@@ -104,14 +104,14 @@ class Push(_Plain, kw_only=True):
     last: int = -1
 
 
-class LabelValue(_Plain, kw_only=True):
+class LabelValue(_Plain, frozen=True, kw_only=True):
     """One class label set by hand; labels that are not named follow the seed (drawn from the model's prior)."""
 
     index: int
     value: float
 
 
-class Look(_Plain, kw_only=True):
+class Look(_Plain, frozen=True, kw_only=True):
     """Everything beside the latent that decides the picture."""
 
     space: Space = "w"
@@ -124,7 +124,7 @@ class Look(_Plain, kw_only=True):
     pushes: tuple[Push, ...] = ()
 
 
-class Key(_Plain, kw_only=True):
+class Key(_Plain, frozen=True, kw_only=True):
     """A keyframe of a walk.  ``seconds`` is the time from here to the next key."""
 
     latent: Latent
@@ -133,7 +133,7 @@ class Key(_Plain, kw_only=True):
     name: str = ""
 
 
-class Walk(_Plain, kw_only=True):
+class Walk(_Plain, frozen=True, kw_only=True):
     """A path through keys.  A loop returns to the first key; cubic loops are smooth everywhere."""
 
     keys: tuple[Key, ...] = ()

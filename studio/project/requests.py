@@ -23,15 +23,15 @@ class _Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     precision: Precision = "fast"
 
 
-class Render(_Request, kw_only=True, tag="render"):
-    """One picture.  ``size`` 0: the network's own; a smaller size is its exact low-resolution output when it has one."""
+class Render(_Request, frozen=True, kw_only=True, tag="render"):
+    """One picture.  ``size`` 0: the network's own; a smaller one is its exact low-resolution output when it has one."""
 
     latent: Latent
     look: Look = Look()
     size: int = 0
 
 
-class Sheet(_Request, kw_only=True, tag="sheet"):
+class Sheet(_Request, frozen=True, kw_only=True, tag="sheet"):
     """A contact sheet of latents at ``tile`` px (0: full size), ``columns`` wide (0: near square)."""
 
     latents: tuple[Latent, ...]
@@ -40,7 +40,7 @@ class Sheet(_Request, kw_only=True, tag="sheet"):
     columns: int = 0
 
 
-class Tiles(_Request, kw_only=True, tag="tiles"):
+class Tiles(_Request, frozen=True, kw_only=True, tag="tiles"):
     """Thumbnails of many latents, delivered one :class:`~studio.base.steps.Preview` each (``index``)."""
 
     latents: tuple[Latent, ...]
@@ -49,8 +49,8 @@ class Tiles(_Request, kw_only=True, tag="tiles"):
     tile: int = 64
 
 
-class WalkFrames(_Request, kw_only=True, tag="walk"):
-    """Frames of a walk.  ``first``/``count`` choose a part (count 0: all), so that preview and render agree frame by frame."""
+class WalkFrames(_Request, frozen=True, kw_only=True, tag="walk"):
+    """Frames of a walk.  ``first``/``count`` choose a part (count 0: all): preview and render agree frame by frame."""
 
     walk: Walk
     look: Look = Look()
@@ -59,7 +59,7 @@ class WalkFrames(_Request, kw_only=True, tag="walk"):
     count: int = 0
 
 
-class PathLength(_Request, kw_only=True, tag="path_length"):
+class PathLength(_Request, frozen=True, kw_only=True, tag="path_length"):
     """Perceptual path length between ends, in z and in w (Karras et al. 2019, eps 1e-4) with ``samples`` pairs."""
 
     latent_a: Latent = Direct()
@@ -70,7 +70,7 @@ class PathLength(_Request, kw_only=True, tag="path_length"):
     seed: int = 0
 
 
-class Compare(_Request, kw_only=True, tag="compare"):
+class Compare(_Request, frozen=True, kw_only=True, tag="compare"):
     """The same blend in z and in w: two pictures side by side at ``t`` between a and b."""
 
     latent_a: Latent
@@ -79,7 +79,7 @@ class Compare(_Request, kw_only=True, tag="compare"):
     look: Look = Look()
 
 
-class FindDirections(_Request, kw_only=True, tag="find_directions"):
+class FindDirections(_Request, frozen=True, kw_only=True, tag="find_directions"):
     """Principal components of w (``samples`` mapped codes) or closed-form factors of ``first..last``."""
 
     method: Literal["principal", "factor"]
@@ -90,7 +90,7 @@ class FindDirections(_Request, kw_only=True, tag="find_directions"):
     last: int = -1
 
 
-class FilmStrip(_Request, kw_only=True, tag="film_strip"):
+class FilmStrip(_Request, frozen=True, kw_only=True, tag="film_strip"):
     """A latent pushed along one direction from ``-reach`` to ``+reach`` sigmas in ``count`` pictures of ``tile`` px."""
 
     latent: Latent
@@ -103,7 +103,7 @@ class FilmStrip(_Request, kw_only=True, tag="film_strip"):
     tile: int = 64
 
 
-class Invert(_Request, kw_only=True, tag="invert"):
+class Invert(_Request, frozen=True, kw_only=True, tag="invert"):
     """A photograph (asset, picture file) into the latent space.
 
     ``editability`` 0: W+ may leave W freely (most faithful); 1: stays in W (most editable).
@@ -117,8 +117,8 @@ class Invert(_Request, kw_only=True, tag="invert"):
     labels: tuple[float, ...] = ()
 
 
-class Influence(_Request, kw_only=True, tag="influence"):
-    """Where on the picture ``layer`` acts: mean absolute change when that layer alone is replaced (``samples`` times)."""
+class Influence(_Request, frozen=True, kw_only=True, tag="influence"):
+    """Where on the picture ``layer`` acts: mean absolute change when it alone is replaced (``samples`` times)."""
 
     latent: Latent
     look: Look = Look()
@@ -128,7 +128,7 @@ class Influence(_Request, kw_only=True, tag="influence"):
     size: int = 0
 
 
-class Matrix(_Request, kw_only=True, tag="matrix"):
+class Matrix(_Request, frozen=True, kw_only=True, tag="matrix"):
     """Sources x sources: row picture with layers ``first..last`` taken from the column picture, ``tile`` px."""
 
     sources: tuple[Latent, ...]
@@ -138,7 +138,7 @@ class Matrix(_Request, kw_only=True, tag="matrix"):
     tile: int = 64
 
 
-class ReadWs(_Request, kw_only=True, tag="read_ws"):
+class ReadWs(_Request, frozen=True, kw_only=True, tag="read_ws"):
     """The ws of a latent (to bookmark, export or invert from): result ``[num_ws, w_dim]`` float32."""
 
     latent: Latent

@@ -18,7 +18,7 @@ class _State(msgspec.Struct, frozen=True):
     """Immutable plain data."""
 
 
-class ModelRef(_State, kw_only=True):
+class ModelRef(_State, frozen=True, kw_only=True):
     """A model by content: found again by sha256, then by name; the path is only a hint."""
 
     sha256: str
@@ -27,7 +27,7 @@ class ModelRef(_State, kw_only=True):
     architecture: str = ""
 
 
-class ExploreState(_State, kw_only=True):
+class ExploreState(_State, frozen=True, kw_only=True):
     """What the Explore panel edits.  ``model`` "" means the embedded default."""
 
     model: str = ""
@@ -39,7 +39,7 @@ class ExploreState(_State, kw_only=True):
     compare_spaces: bool = False
 
 
-class MixColumn(_State, kw_only=True):
+class MixColumn(_State, frozen=True, kw_only=True):
     """One source of the mixing board."""
 
     id: str
@@ -51,7 +51,7 @@ class MixColumn(_State, kw_only=True):
     locked: bool = False
 
 
-class MixState(_State, kw_only=True):
+class MixState(_State, frozen=True, kw_only=True):
     """What the Mix panel edits.  ``weights[layer][column]``; ``band_*`` name bands: coarse, middle, fine."""
 
     model: str = ""
@@ -65,7 +65,7 @@ class MixState(_State, kw_only=True):
     matrix_last: int = -1
 
 
-class Bookmark(_State, kw_only=True):
+class Bookmark(_State, frozen=True, kw_only=True):
     """A latent worth keeping, usable everywhere a seed is."""
 
     id: str
@@ -76,8 +76,8 @@ class Bookmark(_State, kw_only=True):
     thumbnail: str = ""
 
 
-class GalleryItem(_State, kw_only=True):
-    """A result with its recipe.  ``picture`` and ``thumbnail`` are assets; kept in the project when starred or saved."""
+class GalleryItem(_State, frozen=True, kw_only=True):
+    """A result with its recipe.  ``picture`` and ``thumbnail`` are assets, kept when starred or saved."""
 
     id: str
     title: str
@@ -89,7 +89,7 @@ class GalleryItem(_State, kw_only=True):
     panel: str = "explore"
 
 
-class Session(_State, kw_only=True):
+class Session(_State, frozen=True, kw_only=True):
     """Everything that a project file keeps."""
 
     workspace: str = "explore"
@@ -101,22 +101,22 @@ class Session(_State, kw_only=True):
     canvas_background: Literal["dark", "checker"] = "dark"
 
 
-def assets_of(session: Session) -> frozenset[str]:
-    """The sha256 of every asset that the session refers to (walks the whole value)."""
+def assets_of(value: msgspec.Struct) -> frozenset[str]:
+    """The sha256 of every asset that a session, or a part of one, refers to (walks the whole value)."""
     found: set[str] = set()
 
-    def visit(value: object) -> None:
-        if isinstance(value, msgspec.Struct):
-            for field in value.__struct_fields__:
-                inner = getattr(value, field)
+    def visit(part: object) -> None:
+        if isinstance(part, msgspec.Struct):
+            for field in part.__struct_fields__:
+                inner = getattr(part, field)
                 if field in {"asset", "picture", "thumbnail"} and isinstance(inner, str):
                     if inner:
                         found.add(inner)
                 else:
                     visit(inner)
-        elif isinstance(value, tuple):
-            for inner in value:
+        elif isinstance(part, tuple):
+            for inner in part:
                 visit(inner)
 
-    visit(session)
+    visit(value)
     return frozenset(found)
