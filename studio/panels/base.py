@@ -189,7 +189,7 @@ class Panel(QObject):
         super().__init__(parent)
         self.studio = studio
         self.active = False
-        self._jobs: set[int] = set()
+        self._jobs: dict[int, str] = {}
         self._missed: Session | None = None
         worker = studio.worker
         # Receivers are methods of this QObject, so Qt takes the connections away with it.
@@ -295,11 +295,11 @@ class Panel(QObject):
 
         The id may be that of an earlier, equal request that is still being worked on.
         """
-        return self._mine(self.studio.worker.live(self._key(key), request))
+        return self._mine(self.studio.worker.live(self._key(key), request), key)
 
     def long(self, request: msgspec.Struct, title: str, key: str = "") -> int:
         """Queue a long job that shows in the job strip as ``title`` (translated).  Returns the job id."""
-        return self._mine(self.studio.worker.long(request, title, self._key(key)))
+        return self._mine(self.studio.worker.long(request, title, self._key(key)), key)
 
     def call(
         self,
@@ -309,14 +309,14 @@ class Panel(QObject):
         where: Literal["device", "io"] = "device",
     ) -> int:
         """Run ``function(context)`` off the UI thread, ``device``: among the long jobs, ``io``: files.  The job id."""
-        return self._mine(self.studio.worker.call(function, title, self._key(key), where))
+        return self._mine(self.studio.worker.call(function, title, self._key(key), where), key)
 
     def cancel(self, key: str = "") -> None:
         """End this panel's jobs of ``key``."""
         self.studio.worker.cancel_key(self._key(key))
 
     def owns(self, job: int) -> bool:
-        """Whether this panel started the job and it has not ended."""
+        """Whether this panel started the job and its end has not been told."""
         return job in self._jobs
 
     def progress(self, job: int, view: JobView) -> None:
@@ -341,8 +341,12 @@ class Panel(QObject):
     def _key(self, key: str) -> str:
         return f"{self.name}.{key}" if key else self.name
 
-    def _mine(self, job: int) -> int:
-        self._jobs.add(job)
+    def key_of(self, job: int) -> str:
+        """The ``key`` that a job of this panel was started with; valid also while its end is being told."""
+        return self._jobs.get(job, "")
+
+    def _mine(self, job: int, key: str) -> int:
+        self._jobs[job] = key
         return job
 
     def _on_progress(self, job: int, view: JobView) -> None:
@@ -359,21 +363,27 @@ class Panel(QObject):
 
     def _on_finished(self, job: int, request: object, result: object) -> None:
         if job in self._jobs:
-            self._jobs.discard(job)
-            self.result(job, request, result)
+            try:
+                self.result(job, request, result)
+            finally:
+                self._jobs.pop(job, None)
 
     def _on_failed(self, job: int, request: object, error: StudioError) -> None:
         if job in self._jobs:
-            self._jobs.discard(job)
-            self.failed(job, request, error)
+            try:
+                self.failed(job, request, error)
+            finally:
+                self._jobs.pop(job, None)
 
     def _on_cancelled(self, job: int) -> None:
         if job in self._jobs:
-            self._jobs.discard(job)
-            self.stopped(job)
+            try:
+                self.stopped(job)
+            finally:
+                self._jobs.pop(job, None)
 
     def _on_replaced(self, job: int) -> None:
-        self._jobs.discard(job)
+        self._jobs.pop(job, None)
 
     def _on_changed(self, before: Session, after: Session) -> None:
         if self.active:
