@@ -86,11 +86,11 @@ class Chip(QAbstractButton):
 class ChipRow(QWidget):
     """Chips that wrap.
 
-    Exclusive: one is on, ``chosen(id)`` says which (with ``optional`` a second click chooses ``""``).  Not
+    Exclusive: one is on, ``changed(id)`` says which (with ``optional`` a second click chooses ``""``).  Not
     exclusive: each is a switch, ``toggled(id, on)``.  Arrow keys go from chip to chip.
     """
 
-    chosen = Signal(str)
+    changed = Signal(str)
     toggled = Signal(str, bool)
 
     def __init__(
@@ -163,7 +163,7 @@ class ChipRow(QWidget):
         for other, button in self._chips.items():
             if other != key:
                 button.setChecked(False)
-        self.chosen.emit(key if chip.isChecked() else "")
+        self.changed.emit(key if chip.isChecked() else "")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         keys = list(self._chips)

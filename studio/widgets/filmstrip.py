@@ -24,7 +24,7 @@ class FilmStrip(TileGrid):
         self._values = np.asarray(values, float)
         self._mark: float | None = None
         self.setAccessibleName(self.tr("Film strip"))
-        self.activated.connect(lambda _row, column: self.value_chosen.emit(float(self._values[column])))
+        self.clicked.connect(lambda _row, column: self.value_chosen.emit(float(self._values[column])))
 
     def values(self) -> tuple[float, ...]:
         """Where the frames are."""

@@ -151,13 +151,20 @@ def icon_button(
 
 
 def text_button(
-    text: str, slot: Callable[..., Any] | None = None, *, kind: str = "normal", icon_name: str = "", tip: str = ""
+    text: str,
+    slot: Callable[..., Any] | None = None,
+    *,
+    kind: str = "normal",
+    icon_name: str = "",
+    tip: str = "",
+    checkable: bool = False,
 ) -> QPushButton:
     """A button with words; ``kind`` as in the style sheet (primary, normal, quiet, link, danger)."""
     made = QPushButton(text)
     made.setProperty("kind", kind)
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     made.setAutoDefault(False)
+    made.setCheckable(checkable)
     if icon_name:
         made.setIcon(icon(icon_name, Theme.ON_ACCENT if kind == "primary" else Theme.INK))
         made.setIconSize(QSize(16, 16))

@@ -34,7 +34,7 @@ class TileGrid(KeyboardFocus):
     above every column.  Click or Enter activates, double-click adopts.
     """
 
-    activated = Signal(int, int)
+    clicked = Signal(int, int)
     adopted = Signal(int, int)
     hovered = Signal(int, int)
     """-1, -1 when the pointer leaves."""
@@ -211,7 +211,7 @@ class TileGrid(KeyboardFocus):
         cell = self._at(event.position())
         if event.button() == Qt.MouseButton.LeftButton and cell is not None:
             self._cursor = cell
-            self.activated.emit(*cell)
+            self.clicked.emit(*cell)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         cell = self._at(event.position())
@@ -244,9 +244,7 @@ class TileGrid(KeyboardFocus):
             )
             self.update()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            (self.adopted if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else self.activated).emit(
-                row, column
-            )
+            (self.adopted if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else self.clicked).emit(row, column)
         else:
             super().keyPressEvent(event)
 
