@@ -17,7 +17,7 @@ from studio.widgets.theme import icon
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """``handler``, ``enabled`` and ``checked`` are dotted attribute paths from the main window ("files.save").
+    """``handler``, ``enabled`` and ``checked`` are dotted paths from :class:`Commands` ("files.save").
 
     ``menu`` is a key of :func:`menu_titles`; ``group`` separates entries within it.
     """
@@ -65,7 +65,7 @@ def table() -> tuple[ActionSpec, ...]:
         spec("file.find_models", tr("Find missing models …"), "models.find_missing", "file", 2, (), "search",
              "models.anything_missing"),
         spec("file.settings", tr("Settings …"), "show_settings", "file", 3, ("Ctrl+,",), "settings"),
-        spec("file.quit", tr("Quit"), "close", "file", 4, ("Ctrl+Q",)),
+        spec("file.quit", tr("Quit"), "quit", "file", 4, ("Ctrl+Q",)),
         spec("edit.undo", tr("Undo"), "document.undo", "edit", 0, ("Ctrl+Z",), "undo", "can_undo"),
         spec("edit.redo", tr("Redo"), "document.redo", "edit", 0, ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", "can_redo"),
         spec("edit.paste", tr("Paste a picture"), "intake.paste", "edit", 1, ("Ctrl+V",), "paste",
@@ -97,7 +97,7 @@ def table() -> tuple[ActionSpec, ...]:
         spec("view.inspector", tr("Inspector"), "toggle_inspector", "view", 2, ("Ctrl+J",), "layers",
              checked="inspector_visible"),
         spec("view.full_screen", tr("Full screen"), "toggle_full_screen", "view", 3, ("F11",), "window",
-             checked="isFullScreen"),
+             checked="full_screen"),
         spec("view.reset_layout", tr("Reset the layout"), "reset_layout", "view", 3, (), "reset"),
         spec("job.cancel", tr("Cancel the running job"), "cancel_job", "job", 0, ("Esc",), "stop", "has_jobs"),
         spec("job.pause", tr("Pause or continue"), "pause_job", "job", 0, ("Ctrl+.",), "pause", "has_jobs"),
@@ -114,8 +114,10 @@ def table() -> tuple[ActionSpec, ...]:
 class Actions:
     """The table as living :class:`QAction` objects on one window."""
 
-    def __init__(self, window: QWidget, specs: Iterable[ActionSpec] | None = None) -> None:
-        self._window = window
+    def __init__(self, window: QWidget, target: object, specs: Iterable[ActionSpec] | None = None) -> None:
+        self._window, self._target = window, target
+        self.extra: dict[str, Callable[[QMenu], object]] = {}
+        """Menu key -> what else comes at its end (recent projects)."""
         self.specs = {spec.name: spec for spec in (table() if specs is None else specs)}
         self.by_name: dict[str, QAction] = {}
         self._panel: list[tuple[Action, QAction]] = []
@@ -181,6 +183,9 @@ class Actions:
                 menu.addSeparator()
             group = spec.group
             menu.addAction(self.by_name[spec.name])
+        if key in self.extra:
+            menu.addSeparator()
+            self.extra[key](menu)
 
     def _make(self, name: str, text: str, shortcuts: Iterable[str], icon_name: str, tip: str) -> QAction:
         made = QAction(text, self._window)
@@ -198,7 +203,7 @@ class Actions:
         return lambda: self._ask(path)
 
     def _ask(self, path: str) -> Any:
-        return attrgetter(path)(self._window)()
+        return attrgetter(path)(self._target)()
 
 
 def _caller(function: Callable[[], object]) -> Callable[[], None]:

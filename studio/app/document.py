@@ -204,10 +204,10 @@ class Document(QObject):
 
         self.lane.submit(lambda: storage.load(path), done, failed, doing=self.tr("Opening the project"))
 
-    def restore(self, session: Session, assets: AssetStore, path: Path | None) -> None:
+    def restore(self, session: Session, assets: AssetStore, path: Path | None, *, read_only: bool = False) -> None:
         """Take over a recovered session: it belongs to ``path`` and is not saved yet."""
         self.assets = assets
-        self._replace(session, path, read_only=False, notes=[])
+        self._replace(session, path, read_only=read_only, notes=[])
         self._saved = Session(workspace="")
         self._tell_modified(force=True)
 

@@ -49,17 +49,20 @@ class Exporter(QObject):
             ExportDialog(self._window, self._window.app_settings, picture[0], self.export, self.copy).open()
 
     def export(self) -> None:
-        """Ask for a place and write there."""
+        """Ask for a place and write the picture in front there."""
         picture = self._window.current_picture()
-        if picture is None:
-            return
+        if picture is not None:
+            self.export_picture(picture[0], picture[1], self._window.picture_title())
+
+    def export_picture(self, pixels: UInt8Image, request: msgspec.Struct, title: str) -> None:
+        """Ask for a place and write any picture there, with the last options."""
         options = self.options()
-        name = export.file_name(self._window.picture_title(), options.format)
+        name = export.file_name(title, options.format)
         path = self._window.files.target(
             "export", self.tr("Export the picture"), f"{FORMATS[options.format]} (*.{options.format})", name
         )
         if path is not None:
-            self._write(path, picture, options)
+            self._write(path, (pixels, request), options)
 
     def export_again(self) -> None:
         """Write into the last folder with the last options, under a name that is free."""
@@ -80,12 +83,6 @@ class Exporter(QObject):
         if picture is not None:
             QGuiApplication.clipboard().setImage(to_qimage(picture[0]))
             self._window.notify(self.tr("The picture is on the clipboard."), good=True)
-
-    def write_item(self, path: Path, pixels: UInt8Image, request: msgspec.Struct) -> None:
-        """Write some other picture (of the history) with the last options but its own suffix."""
-        suffix = path.suffix.lower().lstrip(".")
-        options = self.options()
-        self._write(path, (pixels, request), ExportOptions(suffix, options.scale, options.smooth, options.quality))
 
     def drag_file(self, pixels: UInt8Image, request: msgspec.Struct, title: str) -> Path:
         """A PNG with its recipe in a folder that lasts as long as the program (for dragging out)."""

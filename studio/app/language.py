@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from functools import cache
 from pathlib import Path
 
@@ -24,9 +25,10 @@ SOURCE = "en"
 class TableTranslator(QTranslator):
     """Looks English up in a table; what is not in it stays English."""
 
-    def __init__(self, table: dict[str, str], parent: QObject | None = None) -> None:
+    def __init__(self, code: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._table = table
+        self.code = code
+        self._table = load_table(code)
 
     def isEmpty(self) -> bool:
         return not self._table
@@ -54,6 +56,40 @@ def load_table(code: str) -> dict[str, str]:
         log.warning("the language file %s cannot be used: %s", file.name, exc)
         return {}
     return {str(key): str(value) for key, value in raw.items()}
+
+
+@cache
+def _templates(code: str) -> list[tuple[re.Pattern[str], list[int], str]]:
+    found = []
+    for key, words in load_table(code).items():
+        pieces = re.split(r"\{(\d+)\}", key)
+        if len(pieces) > 1:
+            pattern = "(.*)".join(re.escape(piece) for piece in pieces[::2])
+            found.append((re.compile(pattern, re.DOTALL), [int(number) for number in pieces[1::2]], words))
+    # The one with the most text of its own first: "Saving “{0}” stopped." before "{0} stopped."
+    return sorted(found, key=lambda entry: -len(entry[0].pattern))
+
+
+def say(text: str) -> str:
+    """A sentence of a room that knows no Qt (an error, a phase of a job) in the language that is installed.
+
+    The rooms below write English; what they put into a sentence is found again by the template in the table:
+    "“{0}” is a folder." fits "“cats” is a folder.".  What is not in the table stays English.
+    """
+    app = QCoreApplication.instance()
+    translator = app.findChild(TableTranslator) if app is not None else None
+    if translator is None or not text:
+        return text
+    exact = translator.translate("", text)
+    if exact is not None:
+        return exact
+    for pattern, numbers, words in _templates(translator.code):
+        match = pattern.fullmatch(text)
+        if match is not None:
+            for number, value in zip(numbers, match.groups(), strict=True):
+                words = words.replace(f"{{{number}}}", say(value))
+            return words
+    return text
 
 
 def available() -> dict[str, str]:
@@ -85,5 +121,5 @@ def install(choice: str) -> str:
             app.removeTranslator(old)
             old.deleteLater()
         if code != SOURCE:
-            app.installTranslator(TableTranslator(load_table(code), app))
+            app.installTranslator(TableTranslator(code, app))
     return code
