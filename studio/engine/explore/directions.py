@@ -38,7 +38,7 @@ class Vector:
 
 def _plain(net: Any) -> Any:
     """The network behind a prepared one."""
-    return getattr(net, "source", net)
+    return getattr(net, "exact", net)
 
 
 def style_weights(net: Any, layer: int) -> Float64Array:

@@ -1,0 +1,186 @@
+"""The words of the command line.  argparse only, so that help and mistakes are answered at once."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+EPILOG = """\
+examples:
+  studio                                              open the window
+  studio my.studio                                    open a project (a picture or a model works too)
+  studio explore --seeds 0-63 --psi .7 --out sheet.png
+  studio mix --sources 1,5 --preset crossover:4 --out mixed.png
+  studio walk --seeds 1,2,3 --frames 96 --loop --out loop.mp4
+  studio invert photo.jpg --out found.png
+  studio render found.png --out again.png             a picture that we exported carries its recipe
+
+exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 cancelled
+"""
+
+COMMANDS = ("render", "explore", "mix", "walk", "invert", "directions", "models", "info", "doctor", "train")
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The command and its options; ``run`` names the function that does it.  SystemExit as argparse does."""
+    parser = build()
+    first = words[0] if words else ""
+    if not words or (first not in COMMANDS and not first.startswith("-")):
+        missing = [word for word in words if not word.startswith("-") and not Path(word).exists()]
+        if missing:
+            near = difflib.get_close_matches(missing[0], COMMANDS, 1)
+            hint = f" Did you mean “{near[0]}”?" if near else " “studio --help” lists the commands."
+            parser.error(f"“{missing[0]}” is neither a command nor a file.{hint}")
+        return argparse.Namespace(run="window:open_window", paths=list(words))
+    args = parser.parse_args(list(words))
+    if not hasattr(args, "run"):
+        parser.error("a command or a file is needed; “studio --help” lists the commands.")
+    return args
+
+
+def build() -> argparse.ArgumentParser:
+    """The whole grammar."""
+    parser = argparse.ArgumentParser(
+        prog="studio",
+        description="Latent Studio: explore, mix and keep the pictures of generative networks. "
+        "Without a command the window opens.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    sub = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print the result as JSON")
+    common.add_argument("--debug", action="store_true", help="print technical details of a failure")
+    drawing = argparse.ArgumentParser(add_help=False, parents=[common])
+    drawing.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:1, mps")
+    drawing.add_argument("--precision", choices=("fast", "exact"), default=None, help="default: fast")
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument(
+        "--model", default="", metavar="M", help="name, start of the sha256, or file (default: embedded)"
+    )
+    look = argparse.ArgumentParser(add_help=False)
+    _look_options(look)
+
+    p = _command(sub, "render", "pictures:render", [drawing], "make a picture again from its recipe")
+    p.add_argument("source", metavar="RECIPE|PICTURE|PROJECT", help="a recipe, a picture exported by us, or a project")
+    p.add_argument("--out", required=True, metavar="FILE", help="what to write (a folder with --all)")
+    p.add_argument("--size", type=_size, default=None, metavar="PX", help="another size")
+    p.add_argument("--model", default="", metavar="M", help="another model than the recipe's")
+    p.add_argument("--models", default="", metavar="FOLDER", help="where to look for models that are missing")
+    p.add_argument("--all", action="store_true", help="of a project: every starred picture of the gallery")
+    p.add_argument("--panel", choices=("explore", "mix"), default="explore", help="of a project: whose picture")
+
+    p = _command(sub, "explore", "pictures:explore", [drawing, model, look], "pictures of many seeds")
+    p.add_argument("--seeds", default="0-63", metavar="LIST", help="such as 0-63 or 1,5,9 (default 0-63)")
+    p.add_argument("--out", required=True, metavar="FILE|FOLDER", help="one contact sheet, or a folder of pictures")
+    p.add_argument("--tile", type=_size, default=0, metavar="PX", help="size of each picture (default: full)")
+    p.add_argument("--columns", type=int, default=0, metavar="N", help="columns of the sheet (default: near square)")
+
+    p = _command(sub, "mix", "pictures:mix", [drawing, model, look], "mix sources layer by layer")
+    p.add_argument("--sources", required=True, metavar="LIST", help="seeds and exported pictures: 1,5,pic.png")
+    how = p.add_mutually_exclusive_group(required=True)
+    how.add_argument("--layers", default="", metavar="MAP", help="layers to sources, counted from 0: 0-3:0,4-11:1")
+    how.add_argument("--preset", default="", metavar="P", help="coarse, middle, fine, even or crossover:K")
+    how.add_argument("--matrix", default="", metavar="A-B", help="every source with layers A-B of every other")
+    p.add_argument("--tile", type=_size, default=0, metavar="PX", help="size of each cell of the matrix")
+    p.add_argument("--size", type=_size, default=0, metavar="PX", help="size of the picture (default: full)")
+    p.add_argument("--out", required=True, metavar="FILE", help="the picture to write")
+
+    p = _command(sub, "walk", "film:walk", [drawing, model, look], "a film from seed to seed")
+    p.add_argument("--seeds", "--sources", dest="sources", required=True, metavar="LIST", help="keys: 1,2,pic.png")
+    p.add_argument("--frames", type=int, default=96, metavar="N", help="length in frames (default 96)")
+    p.add_argument("--fps", type=int, default=24, metavar="N", help="frames per second (default 24)")
+    p.add_argument("--loop", action=argparse.BooleanOptionalAction, default=True, help="return to the first key")
+    p.add_argument("--curve", choices=("linear", "slerp", "cubic"), default="cubic", help="default: cubic")
+    p.add_argument("--easing", choices=("linear", "smooth", "in", "out"), default="smooth", help="default: smooth")
+    p.add_argument("--noise-loop", action="store_true", help="let the noise drift (with --noise seed:N)")
+    p.add_argument("--size", type=_size, default=0, metavar="PX", help="size of the frames (default: full)")
+    p.add_argument("--out", required=True, metavar="FILE|FOLDER", help=".mp4, .webp, .gif, .png, or a folder")
+    p.add_argument("--recipe", default="", metavar="FILE", help="also write the recipe of the film (.json)")
+
+    p = _command(sub, "invert", "film:invert", [drawing, model], "find a photograph in the latent space")
+    p.add_argument("picture", metavar="PICTURE", help="a picture file")
+    p.add_argument("--out", required=True, metavar="FILE", help="the picture that was found (a PNG keeps the code)")
+    p.add_argument("--space", choices=("w", "w+"), default="w+", help="default: w+")
+    p.add_argument("--editability", type=_share, default=0.5, metavar="0..1", help="0: most faithful, 1: most editable")
+    p.add_argument("--steps", type=int, default=300, metavar="N", help="default 300")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="of the search")
+    p.add_argument("--code", default="", metavar="FILE", help="also write ws as .npy")
+
+    p = _command(sub, "directions", "film:directions", [drawing, model, look], "find directions of w")
+    p.add_argument("--method", choices=("principal", "factor"), default="principal", help="default: principal")
+    p.add_argument("--count", type=int, default=10, metavar="N", help="default 10")
+    p.add_argument("--range", default="", metavar="A-B", help="layers A-B (of factors, and of the strips)")
+    p.add_argument("--out", default="", metavar="FILE", help="also write the vectors as .npy [n, w_dim]")
+    p.add_argument("--strips", default="", metavar="FILE", help="also draw each from -3 to +3 sigmas")
+    p.add_argument("--seed", type=int, default=1, metavar="N", help="whose picture the strips push (default 1)")
+
+    p = sub.add_parser("models", help="list, inspect, import and remove models", description="The model library.")
+    verbs = p.add_subparsers(dest="verb", metavar="VERB", required=True)
+    _command(verbs, "list", "models:list_models", [common], "what is here")
+    v = _command(verbs, "inspect", "models:inspect_model", [common], "print the card of a file or model as JSON")
+    v.add_argument("file", metavar="FILE|M", help="a model file, or the name or sha256 of an imported model")
+    v = _command(verbs, "import", "models:import_model", [common], "take a model file into the library")
+    v.add_argument("file", metavar="FILE", help="any file that “inspect” understands")
+    v = _command(verbs, "remove", "models:remove_model", [common], "remove an imported model from the library")
+    v.add_argument("model", metavar="M", help="its name or the start of its sha256")
+
+    p = _command(sub, "info", "info:info", [common], "say what a file is")
+    p.add_argument("file", metavar="FILE", help="a picture, recipe, project, model or file of directions")
+    _command(sub, "doctor", "doctor:doctor", [common], "check this installation")
+    sub.add_parser("train", help="train a small model (studio train --help)", add_help=False)
+    return parser
+
+
+def _command(
+    sub: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: str,
+    parents: list[argparse.ArgumentParser],
+    words: str,
+) -> argparse.ArgumentParser:
+    p = sub.add_parser(name, parents=parents, help=words, description=f"{words[0].upper()}{words[1:]}.")
+    p.set_defaults(run=run)
+    return p
+
+
+def _look_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--psi", type=float, default=0.7, metavar="X", help="truncation, -1..2 (default 0.7)")
+    p.add_argument("--cutoff", type=int, default=None, metavar="K", help="truncate layers below K only")
+    p.add_argument("--space", choices=("z", "w"), default="w", help="where blends happen (default w)")
+    p.add_argument("--labels", nargs="+", default=[], metavar="NAME=X", help="class labels by name or number")
+    p.add_argument("--noise", default="const", metavar="MODE", help="const, none or seed:N")
+    p.add_argument("--noise-strength", type=float, default=1.0, metavar="X", help="default 1")
+    p.add_argument(
+        "--push",
+        action="append",
+        default=[],
+        metavar="D=X[@A-B]",
+        help="X sigmas along principal:N, factor:N or FILE:N, in layers A-B; may be repeated",
+    )
+
+
+def _size(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 16384:
+        raise argparse.ArgumentTypeError("a size between 0 and 16384 px is needed")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError("a number between 0 and 1 is needed")
+    return value
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *args: object, **kwargs: object) -> None:
+        import studio
+
+        print(f"Latent Studio {studio.__version__}")
+        parser.exit(0)
