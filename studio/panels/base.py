@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QWidget
 from studio.base.errors import StudioError
 from studio.base.steps import Preview, UInt8Image
 from studio.project.latents import Latent, Look
-from studio.project.session import Bookmark, Session
+from studio.project.session import Bookmark, ModelRef, Session
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
@@ -85,6 +85,35 @@ class DocumentLike(Protocol):
         ...
 
 
+class ModelShelf(Protocol):
+    """The models at hand, as the library shows them."""
+
+    @property
+    def changed(self) -> SignalInstance:
+        """After an import, a removal, a find."""
+        ...
+
+    def entries(self) -> list[ModelCard]:
+        """All models, embedded first."""
+        ...
+
+    def missing(self) -> list[ModelRef]:
+        """The models that the project needs and this computer does not have."""
+        ...
+
+    def import_dialog(self) -> None:
+        """Choose model files and import them."""
+        ...
+
+    def remove(self, card: ModelCard) -> None:
+        """Take an imported model out of the library."""
+        ...
+
+    def find_missing(self) -> None:
+        """Search a folder for what is missing."""
+        ...
+
+
 class Studio(Protocol):
     """What the window gives to a panel."""
 
@@ -139,6 +168,31 @@ class Studio(Protocol):
 
     def add_bookmark(self, latent: Latent, look: Look, model: str, name: str, picture: UInt8Image | None) -> None:
         """Keep a latent by name (undoable); ``picture`` becomes its thumbnail."""
+        ...
+
+    @property
+    def models(self) -> ModelShelf:
+        """The models at hand and what can be done with them."""
+        ...
+
+    def use_model(self, card: ModelCard) -> None:
+        """Work with a model from now on, in the workspace in front if it can."""
+        ...
+
+    def use_bookmark(self, mark: Bookmark) -> None:
+        """Go to a bookmarked latent, in the workspace in front if it can."""
+        ...
+
+    def recall(self, request: msgspec.Struct, panel: str) -> bool:
+        """Bring a recipe back in the workspace ``panel``; False when nothing there can."""
+        ...
+
+    def export_picture(self, pixels: UInt8Image, request: msgspec.Struct, title: str) -> None:
+        """Ask where, and write a picture with its recipe."""
+        ...
+
+    def show_recipe(self, request: msgspec.Struct, title: str) -> None:
+        """Show the text that makes a picture again."""
         ...
 
     def open_model_dialog(self) -> None:

@@ -20,10 +20,10 @@ from PySide6.QtWidgets import (
 
 from studio.base.steps import UInt8Image
 from studio.project.latents import Direction, Push
+from studio.widgets.filmstrip import FilmStrip
 from studio.widgets.parts import icon_button, label
 from studio.widgets.section import Section
 from studio.widgets.slider import NumberSlider
-from studio.widgets.tilegrid import TileGrid
 
 REACH = 3.0
 PICTURES = 7
@@ -32,7 +32,7 @@ BATCH = 6
 
 
 def layers_text(push: Push, count: int) -> str:
-    """"layers 0-5", empty when the push acts on all of ``count`` layers."""
+    """ "layers 0-5", empty when the push acts on all of ``count`` layers."""
     last = count - 1 if push.last < 0 else min(push.last, count - 1)
     return "" if push.first <= 0 and last >= count - 1 else f"{push.first}–{last}"
 
@@ -107,9 +107,8 @@ class DirectionsSection(Section):
         self.add(self.empty)
         self._rows: list[tuple[QWidget, NumberSlider]] = []
         self.strip_title = label("", "dim")
-        self.strip = TileGrid(1, PICTURES)
-        self.strip.setFixedHeight(46)
-        self.strip.clicked.connect(self._adopt)
+        self.strip = FilmStrip(strip_amounts())
+        self.strip.value_chosen.connect(self._adopt)
         self.add(self.strip_title)
         self.add(self.strip)
         self.strip.hide()
@@ -134,10 +133,11 @@ class DirectionsSection(Section):
             self._build(pushes)
         for (_, slider), push in zip(self._rows, pushes, strict=True):
             slider.set_value(push.amount)
+        self.strip.set_mark(pushes[self.current].amount if 0 <= self.current < len(pushes) else None)
 
     def set_strip_picture(self, index: int, image: UInt8Image) -> None:
         """One picture of the film strip has come."""
-        self.strip.set_tile(0, index, image)
+        self.strip.set_frame(index, image)
 
     def found(self, method: str, count: int) -> tuple[Push, ...]:
         """The pushes with the next few of ``count`` found directions added."""
@@ -145,7 +145,10 @@ class DirectionsSection(Section):
         fresh = [i for i in range(count) if i not in have][:BATCH]
         name = self.tr("Component %1") if method == "principal" else self.tr("Factor %1")
         return self._pushes + tuple(
-            Push(direction=Direction(kind="principal" if method == "principal" else "factor", index=i), name=name.replace("%1", str(i + 1)))
+            Push(
+                direction=Direction(kind="principal" if method == "principal" else "factor", index=i),
+                name=name.replace("%1", str(i + 1)),
+            )
             for i in fresh
         )
 
@@ -165,9 +168,7 @@ class DirectionsSection(Section):
         self.strip_title.setVisible(shown)
         if shown:
             push = self._pushes[self.current]
-            self.strip_title.setText(
-                self.tr("%1 from −3 σ to +3 σ — click to adopt").replace("%1", push.name)
-            )
+            self.strip_title.setText(self.tr("%1 from −3 σ to +3 σ — click to adopt").replace("%1", push.name))
 
     # What the hand does --------------------------------------------------------------------------------------
 
@@ -187,7 +188,11 @@ class DirectionsSection(Section):
             box.setContentsMargins(0, 0, 0, 0)
             box.setSpacing(4)
             box.addWidget(slider, 1)
-            box.addWidget(icon_button("film", self.tr("Film strip of this direction"), lambda _=False, i=i: self._show(i), size=14))
+            box.addWidget(
+                icon_button(
+                    "film", self.tr("Film strip of this direction"), lambda _=False, i=i: self.show_strip(i), size=14
+                )
+            )
             more = icon_button("more", self.tr("Name, layers, remove"), size=14)
             more.clicked.connect(lambda _=False, i=i, b=more: self._menu(i, b.mapToGlobal(QPoint(0, b.height()))))
             box.addWidget(more)
@@ -206,16 +211,17 @@ class DirectionsSection(Section):
         push = msgspec.structs.replace(self._pushes[index], amount=value)
         self._emit(self._with(index, push), push.name, f"push{index}", final)
 
-    def _show(self, index: int) -> None:
+    def show_strip(self, index: int) -> None:
+        """Show (or put away) the film strip of a row."""
         self.current = -1 if self.current == index else index
         self.strip.clear()
         self.clear_strip()
         if self.current >= 0:
             self.strip_needed.emit(index)
 
-    def _adopt(self, _row: int, column: int) -> None:
+    def _adopt(self, amount: float) -> None:
         if 0 <= self.current < len(self._pushes):
-            push = msgspec.structs.replace(self._pushes[self.current], amount=round(strip_amounts()[column], 2))
+            push = msgspec.structs.replace(self._pushes[self.current], amount=round(amount, 2))
             self._emit(self._with(self.current, push), push.name)
 
     def _find_menu(self) -> None:

@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QWidget
 
 from studio.base.steps import UInt8Image
 from studio.widgets.chips import ChipRow
-from studio.widgets.empty import DropArea
 from studio.widgets.parts import label, text_button
+from studio.widgets.picture import PictureView
 from studio.widgets.plot import LossPlot
 from studio.widgets.section import Section
 from studio.widgets.slider import NumberSlider
@@ -27,11 +27,12 @@ class PhotoSection(Section):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(self.tr("Own photo"), self.tr("find it in this model"), opened=False, parent=parent)
-        self.area = DropArea(self.tr("Drop a picture, or click to choose one"))
-        self.area.setFixedHeight(96)
-        self.space = ChipRow([("w", "W"), ("w+", "W+")], exclusive=True)
+        self.area = PictureView(hint=self.tr("Drop a picture, or click to choose one"), aspect=2.4, takes_drops=True)
+        self.space = ChipRow([("w", "W"), ("w+", "W+")], name=self.tr("Space"))
         self.space.set_current("w+")
-        self.space.setToolTip(self.tr("W: one code for all layers, easy to edit. W+: one for each layer, closer to the picture."))
+        self.space.setToolTip(
+            self.tr("W: one code for all layers, easy to edit. W+: one for each layer, closer to the picture.")
+        )
         self.editability = NumberSlider(
             self.tr("Editability"),
             0.0,
@@ -57,7 +58,7 @@ class PhotoSection(Section):
         self.area.clicked.connect(self.wanted)
         self.area.dropped.connect(self.dropped)
         self.editability.value_changed.connect(self.editability_changed)
-        self.space.changed.connect(lambda s: self.editability.setEnabled(s == "w+"))
+        self.space.chosen.connect(lambda s: self.editability.setEnabled(s == "w+"))
 
     def set_picture(self, pixels: UInt8Image, title: str) -> None:
         """The picture that is to be found."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from studio.project.latents import Latent, MapPoint, Seed
+from studio.project.names import seed_at
 from studio.widgets.chips import ChipRow
 from studio.widgets.latentmap import LatentMap
 from studio.widgets.parts import icon_button
@@ -15,13 +16,6 @@ from studio.widgets.section import Section
 from studio.widgets.slider import NumberSlider
 
 SEED_LIMIT = 2**32 - 1
-PLANE = 100
-"""Whole point (i, j) of the plane is seed ``i + 100 j``."""
-
-
-def seed_at(x: float, y: float) -> int:
-    """The seed of the whole point nearest to (x, y)."""
-    return (round(x) + PLANE * round(y)) % 2**32
 
 
 def place_of(latent: Latent) -> tuple[float, float] | None:
@@ -29,7 +23,7 @@ def place_of(latent: Latent) -> tuple[float, float] | None:
     if isinstance(latent, MapPoint):
         return latent.x, latent.y
     if isinstance(latent, Seed):
-        return float(latent.seed % PLANE), float(latent.seed // PLANE)
+        return float(latent.seed % 100), float(latent.seed // 100)
     return None
 
 
@@ -38,7 +32,7 @@ def seed_of(latent: Latent) -> int | None:
     if isinstance(latent, Seed):
         return latent.seed
     if isinstance(latent, MapPoint) and latent.x == round(latent.x) and latent.y == round(latent.y):
-        return seed_at(latent.x, latent.y)
+        return seed_at(round(latent.x), round(latent.y))
     return None
 
 
@@ -66,21 +60,17 @@ class PlaceSection(Section):
             tip=self.tr("The number of a picture. The same number gives the same picture everywhere."),
         )
         self.dice = icon_button("dice", self.tr("Somewhere else"), self.roll, framed=True)
-        self.space = ChipRow([("z", "z"), ("w", "w")], exclusive=True)
+        self.space = ChipRow([("z", "z"), ("w", "w")], name=self.tr("Space of the blend"))
         self.space.setToolTip(
             self.tr("Where pictures blend. w: straight, smooth and plain. z: along the shape of the training data.")
         )
-        self.both = icon_button(
-            "side-by-side", self.tr("z and w side by side"), checkable=True, framed=True
-        )
+        self.both = icon_button("side-by-side", self.tr("z and w side by side"), checkable=True, framed=True)
         self.add(self.map)
         self.add_row(self.seed, self.dice, self.space, self.both)
-        self.seed.value_changed.connect(
-            lambda v, f: self.went.emit(Seed(seed=int(v)), self.tr("Seed"), "seed", f)
-        )
+        self.seed.value_changed.connect(lambda v, f: self.went.emit(Seed(seed=int(v)), self.tr("Seed"), "seed", f))
         self.map.moved.connect(self._moved)
         self.map.tiles_needed.connect(self.tiles_needed)
-        self.space.changed.connect(self.space_chosen)
+        self.space.chosen.connect(self.space_chosen)
         self.both.toggled.connect(self.side_by_side)
 
     def roll(self) -> None:
@@ -96,7 +86,7 @@ class PlaceSection(Section):
         if seed is not None:
             self.seed.set_value(seed)
         elif place is not None:
-            self.seed.set_value(seed_at(*place))
+            self.seed.set_value(seed_at(round(place[0]), round(place[1])))
         self.space.set_current(space)
         if self.both.isChecked() != both:
             self.both.blockSignals(True)
@@ -106,5 +96,5 @@ class PlaceSection(Section):
     def _moved(self, x: float, y: float, final: bool) -> None:
         latent: Latent = MapPoint(x=x, y=y)
         if x == round(x) and y == round(y):
-            latent = Seed(seed=seed_at(x, y))
+            latent = Seed(seed=seed_at(round(x), round(y)))
         self.went.emit(latent, self.tr("Move on the map"), "map", final)

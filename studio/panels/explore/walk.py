@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QCheckBox, QWidget
 
 from studio.base.steps import UInt8Image
 from studio.engine.explore.walks import frame_count
@@ -26,6 +26,8 @@ class WalkSection(Section):
     """``(walk, text, drag, final)``."""
     key_wanted = Signal()
     """Add the present picture as a key."""
+    key_asked = Signal(float)
+    """Put the present picture at this second."""
     visited = Signal(object)
     """Go to this key's latent."""
     play = Signal(bool)
@@ -41,11 +43,16 @@ class WalkSection(Section):
         self.timeline = Timeline()
         self.timeline.setMinimumHeight(64)
         self.player = icon_button("play", self.tr("Play"), checkable=True, framed=True)
-        self.adder = text_button(self.tr("+ key"), self.key_wanted.emit, tip=self.tr("Add the present picture as a key"))
-        self.renderer = text_button(self.tr("Render…"), self.render.emit, tip=self.tr("MP4, WebP, GIF or single pictures, exactly as played"))
+        self.adder = text_button(
+            self.tr("+ key"), self.key_wanted.emit, tip=self.tr("Add the present picture as a key")
+        )
+        self.renderer = text_button(
+            self.tr("Render…"), self.render.emit, tip=self.tr("MP4, WebP, GIF or single pictures, exactly as played")
+        )
         self.loop = icon_button("loop", self.tr("Closed loop"), checkable=True, framed=True)
         self.curve = ChipRow(
-            [("linear", self.tr("Straight")), ("slerp", self.tr("Arc")), ("cubic", self.tr("Smooth"))], exclusive=True
+            [("linear", self.tr("Straight")), ("slerp", self.tr("Arc")), ("cubic", self.tr("Smooth"))],
+            name=self.tr("Curve of the walk"),
         )
         self.easing = ChipRow(
             [
@@ -54,11 +61,11 @@ class WalkSection(Section):
                 ("in", self.tr("Slow start")),
                 ("out", self.tr("Slow end")),
             ],
-            exclusive=True,
+            name=self.tr("Easing"),
         )
         self.seconds = NumberSlider(self.tr("Seconds per key"), 0.1, 10.0, 1.0, 0.1, 1, "s")
         self.fps = NumberSlider(self.tr("Frames per second"), 5, 60, 24, 1, 0)
-        self.noise_loop = text_button(self.tr("Noise drifts"), None, checkable=True)
+        self.noise_loop = QCheckBox(self.tr("Noise drifts"))
         self.noise_loop.setToolTip(self.tr("Let the noise turn around a circle of its own (noise from a seed)"))
         self.length = text_button(self.tr("Measure path length"), self.measure.emit)
         self.figures = label("", "dim", wrap=True)
@@ -75,9 +82,11 @@ class WalkSection(Section):
         self.player.toggled.connect(self._play)
         self.loop.clicked.connect(lambda on: self._edit(self.tr("Closed loop"), loop=bool(on)))
         self.noise_loop.clicked.connect(lambda on: self._edit(self.tr("Noise drifts"), noise_loop=bool(on)))
-        self.curve.changed.connect(lambda c: self._edit(self.tr("Curve of the walk"), curve=c))
-        self.easing.changed.connect(
-            lambda e: self._edit(self.tr("Easing"), keys=tuple(msgspec.structs.replace(k, easing=e) for k in self._walk.keys))
+        self.curve.chosen.connect(lambda c: self._edit(self.tr("Curve of the walk"), curve=c))
+        self.easing.chosen.connect(
+            lambda e: self._edit(
+                self.tr("Easing"), keys=tuple(msgspec.structs.replace(k, easing=e) for k in self._walk.keys)
+            )
         )
         self.seconds.value_changed.connect(
             lambda v, f: self._edit(
@@ -91,7 +100,9 @@ class WalkSection(Section):
         self.timeline.key_moved.connect(self._key_moved)
         self.timeline.key_removed.connect(self._key_removed)
         self.timeline.key_activated.connect(self._key_activated)
-        self.timeline.playhead_moved.connect(self._scrub)
+        self.timeline.playhead_moved.connect(lambda seconds, _: self._scrub(seconds))
+        self.timeline.key_asked.connect(self.key_asked)
+        self.timeline.play_toggled.connect(self.player.toggle)
         self.show_walk(self._walk, {})
 
     def show_walk(self, walk: Walk, thumbnails: Mapping[Latent, UInt8Image]) -> None:
@@ -103,9 +114,13 @@ class WalkSection(Section):
             at += key.seconds
         total = at if walk.loop else (times[-1] if times else 0.0)
         self.timeline.set_keys(
-            [(str(i), t, key.name or describe(key.latent)) for i, (t, key) in enumerate(zip(times, walk.keys, strict=True))],
+            [
+                (str(i), t, key.name or describe(key.latent, self.tr), key.easing)
+                for i, (t, key) in enumerate(zip(times, walk.keys, strict=True))
+            ],
             total,
             loop=walk.loop,
+            fps=walk.fps,
         )
         for i, key in enumerate(walk.keys):
             if key.latent in thumbnails:

@@ -168,7 +168,9 @@ class LabelControls(Section):
                 widget.deleteLater()
         self._toggles, self._choices = {}, []
         named = [*names] + [str(i) for i in range(len(names), c_dim)]
-        whole = list(groups) or ([{"title": self.tr("Class"), "kind": "choice", "indices": list(range(c_dim))}] if c_dim else [])
+        whole = list(groups) or (
+            [{"title": self.tr("Class"), "kind": "choice", "indices": list(range(c_dim))}] if c_dim else []
+        )
         for group in whole:
             if group.get("kind") == "toggle":
                 shown = list(group.get("names") or [])

@@ -34,7 +34,9 @@ class LookControls(Section):
             -1.0,
             2.0,
             0.7,
-            tip=self.tr("Towards 0: the average picture. 1: as the network was trained. Beyond: stranger. Below 0: the opposite."),
+            tip=self.tr(
+                "0: the average picture. 1: as the network was trained. Beyond: stranger. Below 0: the opposite."
+            ),
         )
         self.cutoff = NumberSlider(
             self.tr("Cutoff layer"),
@@ -47,7 +49,7 @@ class LookControls(Section):
             tip=self.tr("Truncation acts on the layers below this one; the finer layers keep their full variety."),
         )
         self.mode = ChipRow(
-            [("const", self.tr("Fixed")), ("seed", self.tr("Seed")), ("none", self.tr("None"))], exclusive=True
+            [("const", self.tr("Fixed")), ("seed", self.tr("Seed")), ("none", self.tr("None"))], name=self.tr("Noise")
         )
         self.mode.setToolTip(self.tr("Noise draws the small accidents: fixed with the model, from a seed, or none."))
         self.strength = NumberSlider(
@@ -67,7 +69,7 @@ class LookControls(Section):
 
         self.psi.value_changed.connect(lambda v, f: self._edit(self.tr("Truncation"), "psi", f, psi=v))
         self.cutoff.value_changed.connect(self._cutoff_changed)
-        self.mode.changed.connect(lambda m: self._noise(self.tr("Noise"), "", True, mode=m))
+        self.mode.chosen.connect(lambda m: self._noise(self.tr("Noise"), "", True, mode=m))
         self.strength.value_changed.connect(
             lambda v, f: self._noise(self.tr("Noise strength"), "strength", f, strength=v)
         )
