@@ -73,6 +73,7 @@ class LibraryPanel(Panel):
         self._samples: dict[str, dict[int, UInt8Image]] = {}
         self._sample_jobs: dict[int, str] = {}
         self._asked: set[str] = set()
+        self._exports: dict[int, GalleryItem] = {}
 
         self.shelves = ChipRow(self._shelf_options(), name=self.tr("Shelf"))
         self.shelves.set_current("models")
@@ -348,12 +349,17 @@ class LibraryPanel(Panel):
                         self._show_details()
 
     def result(self, job: int, request: Any, result: Any) -> None:
+        item = self._exports.pop(job, None)
+        if item is not None:
+            self.studio.export_picture(result, item.request, item.title)
+            return
         sha = self._sample_jobs.pop(job, "")
         for index, image in enumerate(getattr(result, "images", ())) if sha else ():
             self._got_sample(sha, index, image)
 
     def failed(self, job: int, request: Any, error: StudioError) -> None:
         self._sample_jobs.pop(job, None)
+        self._exports.pop(job, None)
         self.studio.notify(error)
 
     def _ask_samples(self, card: ModelCard) -> None:
@@ -462,22 +468,9 @@ class LibraryPanel(Panel):
             self.studio.recall(item.request, item.panel)
 
     def _export(self, item: GalleryItem) -> None:
-        assets = self.studio.assets
         # The full picture, not the thumbnail that is shown here.
-        self._then(
-            lambda _: assets.image(item.picture),
-            lambda full: self.studio.export_picture(full, item.request, item.title),
-        )
-
-    def _then(self, function: Callable[[Any], Any], then: Callable[[Any], object]) -> None:
-        job = self.studio.worker.call(function, "", "library.export", "io")
-
-        def finished(done: int, _request: object, result: object) -> None:
-            if done == job:
-                self.studio.worker.finished.disconnect(finished)
-                then(result)
-
-        self.studio.worker.finished.connect(finished)
+        assets = self.studio.assets
+        self._exports[self.call(lambda _: assets.image(item.picture), "", "export", where="io")] = item
 
     def _rename(self, key: str, name: str) -> None:
         session = self.studio.document.session
