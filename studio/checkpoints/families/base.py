@@ -1,0 +1,162 @@
+"""What a detector says about a table of weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from studio.base.errors import ModelError
+from studio.checkpoints.card import Assumption, Role
+from studio.checkpoints.lazy import Lazy, made
+from studio.checkpoints.limits import plain
+from studio.checkpoints.unwrap import Candidate
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Values = Mapping[str, Any]
+"""Assumed values by name."""
+
+
+@dataclass(eq=False, slots=True)
+class Recognised:
+    """A network that was recognised.
+
+    ``make`` builds it from tensors without numbers (and raises :class:`ModelError` naming every key that does not
+    fit); ``tensors`` are the numbers under the canonical names; ``optional`` are values for what no file needs to
+    say.  Without ``make`` it is a kind that cannot be used yet, and ``sentence`` says so.
+    """
+
+    role: Role
+    architecture: str
+    source: str
+    """The layout of the file in words ("rosinality StyleGAN2")."""
+    tensors: dict[str, Lazy] = field(default_factory=dict)
+    make: Callable[[Mapping[str, Tensor], Values], nn.Module] | None = None
+    assumptions: tuple[Assumption, ...] = ()
+    optional: Callable[[str, tuple[int, ...]], Lazy | None] = lambda _name, _shape: None
+    finish: Callable[[nn.Module], None] | None = None
+    """A last step on the finished network (an average that has to be computed)."""
+    notes: tuple[str, ...] = ()
+    hyper: dict[str, Any] = field(default_factory=dict)
+    sentence: str = ""
+
+
+Detector = Callable[[Candidate], Recognised | None]
+
+
+class Taking:
+    """Tensors taken out of a foreign layout one by one, so that nothing is missed and nothing is left over."""
+
+    def __init__(self, tensors: Mapping[str, Lazy], what: str) -> None:
+        self.tensors, self.what = tensors, what
+        self.left = dict(tensors)
+        self.missing: list[str] = []
+        self.out: dict[str, Lazy] = {}
+
+    def put(self, target: str, source: str, change: Callable[[Lazy], Lazy] | None = None) -> None:
+        """``target`` (canonical) is ``source`` (foreign), changed."""
+        found = self.tensors.get(source)
+        if found is None:
+            self.missing.append(source)
+            return
+        self.left.pop(source, None)
+        try:
+            self.out[target] = change(found) if change else found
+        except (ModelError, IndexError) as exc:
+            raise self._unfit([f"wrong shape: {plain(source)} {list(found.shape)}"]) from exc
+
+    def drop(self, *ends: str) -> None:
+        """Leave out what ends like this."""
+        for name in [n for n in self.left if n.endswith(ends)]:
+            del self.left[name]
+
+    def done(self) -> dict[str, Lazy]:
+        """All that was taken; :class:`ModelError` naming what was missing or left over."""
+        told = [f"missing: {n}" for n in self.missing] + [f"unexpected: {plain(n)}" for n in self.left]
+        if told:
+            raise self._unfit(told)
+        return self.out
+
+    def _unfit(self, told: list[str]) -> ModelError:
+        more = f"; and {len(told) - 4} more" if len(told) > 4 else ""
+        return ModelError(
+            f"This looks like {self.what}, but its tensors do not fit.",
+            "; ".join(told[:4]) + more + ".",
+            "Only unchanged networks of this kind can be read.",
+            detail="\n".join(told),
+        )
+
+
+def average_of_mapped(net: nn.Module) -> None:
+    """Set ``mapping.w_avg`` to the mean of 4096 mapped z (seed 0), for files that do not carry it."""
+    import numpy as np
+    import torch
+
+    mapping: Any = net.get_submodule("mapping")
+    z = torch.from_numpy(np.random.RandomState(0).randn(4096, mapping.z_dim)).float()
+    c = None
+    if mapping.c_dim:
+        # Every class has its turn; the average stands for all of them.
+        c = torch.eye(mapping.c_dim)[torch.arange(4096) % mapping.c_dim]
+    device = mapping.w_avg.device
+    with torch.no_grad():
+        parts = [
+            mapping(z[i : i + 512].to(device), None if c is None else c[i : i + 512].to(device)).double().sum(dim=0)
+            for i in range(0, 4096, 512)
+        ]
+        mapping.w_avg.copy_((torch.stack(parts).sum(dim=0) / 4096).float())
+
+
+def zeros(*shape: int) -> Lazy:
+    """Zeros that stand for something that the file leaves out."""
+
+    def fn() -> Tensor:
+        import torch
+
+        return torch.zeros(shape)
+
+    return made(shape, fn)
+
+
+def seeded_noise(resolution: int, index: int) -> Lazy:
+    """The stored noise picture of a network whose file has none: seed 0 of its layer."""
+
+    def fn() -> Tensor:
+        from studio.nets.stylegan2 import noise_plane
+
+        return noise_plane(0, index, resolution)
+
+    return made((resolution, resolution), fn)
+
+
+_ABSENT = object()
+
+
+def stored_value(c: Candidate, name: str, default: Any = _ABSENT) -> Any:
+    """A value that the file's own notes state (safetensors metadata: "256", "none", JSON), else ``default``."""
+    text = c.metadata.get(name)
+    if text is None or len(text) > 100_000:
+        return default
+    if text.strip().lower() in ("none", "null", ""):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def stored_assumption(c: Candidate, name: str) -> Assumption | None:
+    """The assumption that the library wrote beside a converted network."""
+    listed = stored_value(c, "assumptions", [])
+    for entry in listed if isinstance(listed, list) else []:
+        if isinstance(entry, dict) and entry.get("name") == name:
+            return Assumption(name, entry.get("value"), str(entry.get("why", "")), tuple(entry.get("choices") or ()))
+    return None
+
+
+def is_clamp(value: Any) -> bool:
+    """True for what ``conv_clamp`` can be: ``None`` or a positive number."""
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value > 0)

@@ -1,0 +1,174 @@
+"""Networks that are recognised and cannot be used here: other roles, whose panels come later, and dead ends.
+
+Each entry is a condition on names and shapes and a sentence in plain words.  The order is from special to general.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from studio.checkpoints.card import Role
+from studio.checkpoints.families.base import Recognised
+from studio.checkpoints.unwrap import Candidate
+
+_STYLE = "The Style panel will use it."
+_MORPH = "The Morph panel will use it."
+_TRANSLATE = "The Translate panel will use it."
+_LARGER = "The Translate panel will use it for enlarging."
+_CRITIC = "It makes no pictures."
+_NEVER = "Latent Studio explores StyleGAN2, StyleGAN3 and DCGAN generators."
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of network: how it is told and what is said of it."""
+
+    architecture: str
+    role: Role
+    what: str
+    then: str
+    test: Callable[[Candidate], bool]
+
+
+def has(*names: str) -> Callable[[Candidate], bool]:
+    """All these keys."""
+    return lambda c: all(n in c for n in names)
+
+
+def starts(*prefixes: str) -> Callable[[Candidate], bool]:
+    """For each prefix some key that begins with it."""
+    return lambda c: all(any(n.startswith(p) for n in c.tensors) for p in prefixes)
+
+
+def match(pattern: str) -> Callable[[Candidate], bool]:
+    """Some key that matches."""
+    compiled = re.compile(pattern)
+    return lambda c: any(compiled.search(n) for n in c.tensors)
+
+
+def shaped(name: str, *shape: int | None) -> Callable[[Candidate], bool]:
+    """A key of this shape (``None``: any size)."""
+
+    def test(c: Candidate) -> bool:
+        t = c.tensors.get(name)
+        return (
+            t is not None
+            and len(t.shape) == len(shape)
+            and all(want in (None, got) for want, got in zip(shape, t.shape, strict=True))
+        )
+
+    return test
+
+
+def both(*tests: Callable[[Candidate], bool]) -> Callable[[Candidate], bool]:
+    """All conditions."""
+    return lambda c: all(t(c) for t in tests)
+
+
+def either(*tests: Callable[[Candidate], bool]) -> Callable[[Candidate], bool]:
+    """Any condition."""
+    return lambda c: any(t(c) for t in tests)
+
+
+KINDS: tuple[Kind, ...] = (
+    # -- generators of families that are not read
+    Kind("lucidrains-stylegan2", "generator", "This is lucidrains' version of StyleGAN2, another network.", _NEVER,
+         either(starts("GE.", "SE."), both(starts("G.", "S.net."), match(r"^G\.(initial_|blocks\.)")))),
+    Kind("lightweight-gan", "generator", "This is a lightweight GAN (lucidrains).", _NEVER,
+         either(both(starts("GE."), match(r"^GE?\.layers\.")), match(r"^G\.layers\.\d+\.0\."))),
+    Kind("stylegan1", "generator", "This is a StyleGAN of the first generation.", _NEVER,
+         either(starts("generator.progression."), starts("progression."), match(r"^g_synthesis\.blocks\."))),
+    Kind("eg3d", "generator", "This is an EG3D generator, which needs a camera.", _NEVER,
+         starts("backbone.synthesis.")),
+    Kind("biggan", "generator", "This is a BigGAN.", _NEVER,
+         either(match(r"^generator\.layers\.\d+\.bn_0\."), match(r"blocks\.\d+\.0\.bn1\.(gain|embed)"))),
+    Kind("lora", "generator", "This is a LoRA, a small addition to a large text-to-image model.", _NEVER,
+         match(r"\.lora_(up|down|A|B)\.|^lora_")),
+    Kind("stable-diffusion", "autoencoder", "This is a Stable Diffusion checkpoint, which draws from text.",
+         "The Morph panel will use the autoencoder inside it.",
+         both(starts("model.diffusion_model."), starts("first_stage_model."))),
+    Kind("diffusion", "generator", "This is the drawing part of a diffusion model, which draws from text.", _NEVER,
+         either(starts("model.diffusion_model."), starts("down_blocks.", "time_embedding."),
+                starts("double_blocks."), starts("joint_blocks."))),
+    # -- critics and encoders
+    Kind("stylegan2-discriminator", "features", "This is a discriminator, the critic of a GAN.", _CRITIC,
+         either(has("b4.out.weight"), starts("final_linear.", "final_conv."), match(r"^b\d+\.fromrgb\.weight"))),
+    Kind("dcgan-discriminator", "features", "This is a discriminator, the critic of a GAN.", _CRITIC,
+         lambda c: _conv_critic(c)),
+    Kind("gan-encoder", "features", "This is an encoder that finds w for photographs; the generator is not with it.",
+         "Choose the file that also holds the decoder.", has("input_layer.0.weight", "styles.0.convs.0.weight")),
+    # -- style
+    Kind("johnson", "translator", "This is a feed-forward style network (Johnson).", _STYLE,
+         either(both(shaped("conv1.conv2d.weight", None, None, 9, 9), starts("res1.", "deconv1.")),
+                both(shaped("conv1.weight", None, None, 9, 9), starts("res1.conv1.", "deconv1.")))),
+    Kind("microast", "translator", "This is one part of a MicroAST style transfer.", _STYLE,
+         either(match(r"^enc1\.\d+\.(conv1\.)?conv_layer\."), match(r"^dec1\.conv1\.conv_layer\."),
+                match(r"^(weight|bias)1\.\d+\.conv_layer\."))),
+    Kind("vgg", "features", "This is a VGG network, which sees pictures and makes none.", _STYLE,
+         either(both(shaped("features.0.weight", 64, 3, 3, 3), starts("features.")), has("conv1_1.weight"),
+                both(shaped("0.weight", 3, 3, 1, 1), shaped("2.weight", 64, 3, 3, 3)))),
+    Kind("adain-decoder", "translator", "This is the decoder of an AdaIN style transfer.", _STYLE,
+         shaped("1.weight", 256, 512, 3, 3)),
+    # -- autoencoders
+    Kind("autoencoder-kl", "autoencoder", "This is the autoencoder of a diffusion model (AutoencoderKL).", _MORPH,
+         either(match(r"(^|\.)encoder\.down_blocks\.0\.resnets\."), match(r"(^|\.)encoder\.down\.0\.block\."),
+                match(r"^(down_blocks\.0\.resnets|down\.0\.block|up\.0\.block)\."))),
+    Kind("autoencoder-tiny", "autoencoder", "This is one half of a tiny autoencoder (TAESD).", _MORPH,
+         either(both(match(r"^\d+\.conv\.0\.weight$"), match(r"^\d+\.weight$")),
+                match(r"^(encoder|decoder)\.layers\.\d+\.conv\.0\.weight$"),
+                match(r"^taesd_(encoder|decoder)\."))),
+    Kind("vae", "autoencoder", "This is a variational autoencoder.", _MORPH,
+         either(starts("fc_mu."), starts("encoder.fc_mu."),
+                match(r"(^|\.)(log_?var|fc_(log)?var|embedding)\.weight$"))),
+    # -- enlarging
+    Kind("srgan", "upscaler", "This is an SRGAN generator, which enlarges pictures.", _LARGER,
+         both(shaped("block1.0.weight", None, None, 9, 9), has("block2.conv1.weight"))),
+    Kind("swinir", "upscaler", "This is a SwinIR network, which enlarges or mends pictures.", _LARGER,
+         both(has("conv_first.weight"), match(r"^layers\.0\.residual_group\."))),
+    Kind("esrgan", "upscaler", "This is an ESRGAN network, which enlarges pictures.", _LARGER,
+         either(both(has("conv_first.weight"), match(r"rdb1\.conv1|RDB1\.conv1|RRDB_trunk")),
+                match(r"(^|\.)1\.sub\.0\.RDB1\."))),
+    Kind("srresnet", "upscaler", "This is an SRResNet, which enlarges pictures.", _LARGER,
+         has("conv_first.weight", "conv_last.weight")),
+    # -- translators
+    Kind("cut-resnet", "translator", "This is a CUT translator, from one kind of picture to another.", _TRANSLATE,
+         both(match(r"conv_block\."), match(r"\.filt$"))),
+    Kind("cyclegan-resnet", "translator", "This is a CycleGAN or pix2pix translator.", _TRANSLATE,
+         both(match(r"conv_block\.\d"), either(shaped("model.1.weight", None, None, 7, 7),
+                                               shaped("1.weight", None, None, 7, 7)))),
+    Kind("pix2pix-unet", "translator", "This is a pix2pix translator (U-Net).", _TRANSLATE,
+         either(match(r"^(model\.)?model\.1\.model\.\d"), match(r"^1\.model\.\d"))),
+    Kind("stargan", "translator", "This is a StarGAN translator.", _TRANSLATE,
+         either(both(shaped("main.0.weight", None, None, 7, 7), starts("main.6.main.")),
+                both(shaped("0.weight", None, None, 7, 7), starts("6.main.")))),
+    # -- everything else that is met often
+    Kind("language", "features", "This is a language or text model.", _NEVER,
+         match(r"self_attn\.(q|k|v|out|o)_proj|lm_head|text_model\.|transformer\.resblocks\.|token_embedding")),
+    Kind("resnet", "features", "This is an image classifier (ResNet).", _NEVER,
+         has("conv1.weight", "layer1.0.conv1.weight")),
+)  # fmt: skip
+
+
+def _conv_critic(c: Candidate) -> bool:
+    """Convolutions [out, in, 4, 4] that start from a picture and end in one number."""
+    shapes = [t.shape for t in c.tensors.values() if len(t.shape) == 4]
+    return (
+        3 <= len(shapes) <= 16
+        and all(s[2:] == (4, 4) for s in shapes)
+        and shapes[0][1] in (1, 3)
+        and shapes[-1][0] == 1
+        and all(a[0] == b[1] for a, b in pairwise(shapes))
+    )
+
+
+def detect(c: Candidate) -> Recognised | None:
+    """The first kind whose condition holds."""
+    if not c.tensors:
+        return None
+    for kind in KINDS:
+        if kind.test(c):
+            return Recognised(kind.role, kind.architecture, kind.what, sentence=f"{kind.what} {kind.then}")
+    return None

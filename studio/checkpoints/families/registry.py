@@ -1,0 +1,85 @@
+"""All detectors, in the order in which they are asked.  A new family is one module here and one line below."""
+
+from __future__ import annotations
+
+from studio.base.errors import ModelError
+from studio.checkpoints.families import dcgan, genforce, others, rosinality, stylegan2, stylegan3, tensorflow
+from studio.checkpoints.families.base import Detector, Recognised
+from studio.checkpoints.formats.contents import Contents
+from studio.checkpoints.limits import plain, too_much
+from studio.checkpoints.unwrap import Candidate, candidates, to_lazy
+
+GENERATORS: tuple[Detector, ...] = (
+    stylegan2.detect,
+    stylegan3.detect,
+    tensorflow.detect,
+    rosinality.detect,
+    genforce.detect,
+    dcgan.detect,
+)
+MAX_TENSORS = 4096
+"""Tensors of one generator (StyleGAN2 at 1024 px has about 200)."""
+
+
+def recognise(contents: Contents) -> tuple[Recognised, Candidate]:
+    """What the file holds.  Raises :class:`ModelError` saying what it looks like when it is nothing known."""
+    found = candidates(contents)
+    for candidate in found:
+        for detector in GENERATORS:
+            recognised = detector(candidate)
+            if recognised is None:
+                continue
+            if len(recognised.tensors) > MAX_TENSORS:
+                raise too_much(f"its generator has {len(recognised.tensors):,} tensors", f"{MAX_TENSORS:,} tensors")
+            if candidate.bad:
+                name, what = next(iter(candidate.bad.items()))
+                raise ModelError(
+                    "This model holds tensors of a kind that cannot be read.",
+                    f"“{plain(name)}” is {what}.",
+                    "Save it again with ordinary (dense) tensors.",
+                )
+            return recognised, candidate
+    for candidate in found:
+        other = others.detect(candidate)
+        if other is not None:
+            return other, candidate
+    raise _unknown(contents, found)
+
+
+def _unknown(contents: Contents, found: list[Candidate]) -> ModelError:
+    root = contents.root
+    lone = to_lazy(root)
+    directions = {"comp", "mean", "std", "eigvec"}
+    few = bool(found) and len(found[0].tensors) <= 8 and all(len(t.shape) <= 3 for t in found[0].tensors.values())
+    if lone is not None or (few and (directions & set(found[0].tensors) or _vectors(found[0]))):
+        return ModelError(
+            "This looks like directions in a latent space, not a generator.",
+            "",
+            "Load a generator first, then open this file under Directions in Explore.",
+        )
+    bad = [(n, w) for c in found for n, w in c.bad.items()]
+    if bad and not any(c.tensors for c in found):
+        return ModelError(
+            "This model holds tensors of a kind that cannot be read.",
+            f"“{plain(bad[0][0])}” is {bad[0][1]}.",
+            "Save it again with ordinary (dense) tensors.",
+        )
+    if not found or not any(c.tensors for c in found):
+        code = f" It asks for {', '.join(contents.foreign[:3])}, which was not run." if contents.foreign else ""
+        return ModelError(
+            "There is no network in this file.", f"It holds no tensors.{code}", "Choose the checkpoint of a generator."
+        )
+    best = max(found, key=lambda c: len(c.tensors))
+    names = ", ".join(plain(n, 40) for n in list(best.tensors)[:3])
+    return ModelError(
+        "This is a checkpoint of a network that Latent Studio does not know.",
+        f"It has {len(best.tensors):,} tensors: {names} ...",
+        "StyleGAN2, StyleGAN3 and DCGAN generators are read.",
+        detail="\n".join(f"{plain(n)} {list(t.shape)} {t.dtype}" for n, t in list(best.tensors.items())[:500]),
+    )
+
+
+def _vectors(c: Candidate) -> bool:
+    """Rows as long as a w, few of them."""
+    shapes = [t.shape for t in c.tensors.values() if t.floating]
+    return len(shapes) == len(c.tensors) and all(s and s[-1] >= 16 and max(s[:-1], default=1) <= 18 for s in shapes)

@@ -1,0 +1,262 @@
+"""From a file to a network: read, recognise, check, fill.  Nothing of the file is ever executed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studio.base.errors import ModelError, StudioError
+from studio.base.steps import Progress, Steps, run
+from studio.checkpoints.card import Assumption, ModelCard
+from studio.checkpoints.families.base import Recognised
+from studio.checkpoints.families.registry import recognise
+from studio.checkpoints.files import OpenFile
+from studio.checkpoints.formats.contents import Contents, read_contents
+from studio.checkpoints.lazy import Lazy
+from studio.checkpoints.limits import plain, too_much
+from studio.checkpoints.skeleton import Hollow, hollow
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_SLACK = 8 << 20
+_TITLES = {
+    "stylegan2": "StyleGAN2",
+    "stylegan3-t": "StyleGAN3 T",
+    "stylegan3-r": "StyleGAN3 R",
+    "dcgan": "DCGAN",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A network in evaluation mode, float32, without gradients, and its card."""
+
+    card: ModelCard
+    network: nn.Module
+
+
+def load_model(
+    path: str | os.PathLike[str], *, device: str = "cpu", assumptions: Mapping[str, Any] | None = None
+) -> LoadedModel:
+    """Load the generator in ``path``, whatever made it.  Never executes the file.
+
+    ``assumptions`` replaces assumed values by name (those of ``card.assumptions``).  Raises :class:`ModelError` with a
+    sentence for everything that is not a sound generator.
+    """
+    return run(load_steps(path, device=device, assumptions=assumptions))
+
+
+def inspect(path: str | os.PathLike[str], *, assumptions: Mapping[str, Any] | None = None) -> ModelCard:
+    """The card of ``path`` without loading the numbers.
+
+    Kinds that are recognised but not usable yet get a card too (``usable`` False, the sentence in ``notes``).
+    Raises :class:`ModelError` for everything else.
+    """
+    with OpenFile(path) as file:
+        contents = read_contents(file)
+        recognised, _ = recognise(contents)
+        sha = file.sha256()
+        side = _sidecar(file.path, sha)
+        if recognised.make is None:
+            return _card(file, contents, recognised, sha, None, side, ())
+        values, told = _settle(recognised, side, assumptions)
+        return _card(file, contents, recognised, sha, _skeleton(recognised, values, file.size), side, told)
+
+
+def load_steps(
+    path: str | os.PathLike[str], *, device: str = "cpu", assumptions: Mapping[str, Any] | None = None
+) -> Steps[LoadedModel]:
+    """Like :func:`load_model`, as steps with progress."""
+    with OpenFile(path) as file:
+        yield Progress(0, 0, "Reading the file")
+        contents = read_contents(file)
+        recognised, _ = recognise(contents)
+        if recognised.make is None:
+            raise ModelError(recognised.sentence)
+        _check_amount(recognised, file)
+        # The skeleton has names and shapes only: a file that does not fit is refused before a number is read.
+        _skeleton(recognised, {a.name: a.value for a in recognised.assumptions}, file.size)
+        sha = ""
+        for done, name in file.hashing():
+            sha = name
+            yield Progress(done, file.size, "Checking the file")
+        side = _sidecar(file.path, sha)
+        values, told = _settle(recognised, side, assumptions)
+        network = _skeleton(recognised, values, file.size)
+        yield from _fill(network, recognised)
+        if recognised.finish is not None:
+            recognised.finish(network)
+        card = _card(file, contents, recognised, sha, network, side, told)
+    return LoadedModel(card, network.to(device))
+
+
+def _settle(
+    recognised: Recognised, side: ModelCard | None, given: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], tuple[Assumption, ...]]:
+    """The assumed values: what the person says, else what the card beside the file says, else the default."""
+    chosen = {**(side.assumed() if side else {}), **(given or {})}
+    names = {a.name for a in recognised.assumptions}
+    unknown = [n for n in (given or {}) if n not in names]
+    if unknown:
+        allowed = ", ".join(sorted(names)) or "nothing had to be assumed"
+        raise StudioError(
+            f"This model has no assumption called “{plain(unknown[0])}”.", f"Known are: {allowed}.", kind="user"
+        )
+    told = []
+    for a in recognised.assumptions:
+        value = chosen.get(a.name, a.value)
+        if a.choices and not any(value == choice and type(value) is type(choice) for choice in a.choices):
+            same = [choice for choice in a.choices if choice == value]
+            if not same and not (isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+                                 and any(isinstance(choice, float) for choice in a.choices)):  # fmt: skip
+                allowed = ", ".join(str(choice) for choice in a.choices)
+                raise StudioError(f"“{a.name}” cannot be {value!r}.", f"It can be {allowed}.", kind="user")
+        told.append(Assumption(a.name, value, a.why, a.choices))
+    return {a.name: a.value for a in told}, tuple(told)
+
+
+def _check_amount(recognised: Recognised, file: OpenFile) -> None:
+    """Names that share numbers could ask for far more memory than the file has bytes."""
+    wanted = sum(t.stored for t in recognised.tensors.values())
+    if wanted > 1.25 * file.size + _SLACK:
+        raise too_much(
+            f"its tensors would take {wanted >> 20:,} MB", f"what a file of {file.size / (1 << 20):.1f} MB can hold"
+        )
+
+
+def _skeleton(recognised: Recognised, values: Mapping[str, Any], size: int) -> nn.Module:
+    """The network without numbers; every key and every shape has been compared."""
+    assert recognised.make is not None
+    try:
+        with Hollow(size + _SLACK):
+            return recognised.make({n: hollow(t.shape, t.dtype) for n, t in recognised.tensors.items()}, values)
+    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, OverflowError, ZeroDivisionError) as exc:
+        raise ModelError(
+            f"This looks like {recognised.source}, but its shapes make no network.",
+            "",
+            "Get the model from its author.",
+            detail=f"{type(exc).__name__}: {exc}",
+        ) from exc
+
+
+def _fill(network: nn.Module, recognised: Recognised) -> Steps[None]:
+    """Read the numbers, one tensor at a time, check them and give them to the network."""
+    import torch
+
+    own = network.state_dict()
+    state: dict[str, torch.Tensor] = {}
+    sick: list[str] = []
+    total = sum(t.numel() for t in own.values()) or 1
+    done = told = 0
+    for name, slot in own.items():
+        lazy = recognised.tensors.get(name)
+        if lazy is None:
+            lazy = recognised.optional(name, tuple(slot.shape))
+        if lazy is None:
+            raise ModelError(f"This looks like {recognised.source}, but a tensor is missing.", f"It is {name}.")
+        if slot.is_floating_point() != lazy.floating:
+            raise ModelError("A tensor of this model is of the wrong kind.", f"“{plain(name)}” holds {lazy.dtype}.")
+        tensor = lazy.load().to(slot.dtype)
+        if tensor.is_floating_point() and not _finite(tensor):
+            sick.append(name)
+        state[name] = tensor
+        done += tensor.numel()
+        if done - told > total // 50:
+            told = done
+            yield Progress(done, total, "Loading the model")
+    if sick:
+        raise ModelError(
+            "This model is broken: some of its numbers are not numbers.",
+            f"NaN or infinity in {', '.join(sick[:3])}{' ...' if len(sick) > 3 else ''}.",
+            "Its training failed. Choose an earlier checkpoint.",
+            detail="\n".join(sick),
+        )
+    network.load_state_dict(state, strict=True, assign=True)
+    network.eval().requires_grad_(False)
+
+
+def _finite(tensor: Any) -> bool:
+    import torch
+
+    flat = tensor.reshape(-1)
+    # In pieces: a mask over the whole would be a quarter of the tensor again.
+    return all(bool(torch.isfinite(part).all()) for part in flat.split(1 << 20))
+
+
+def _sidecar(path: Path, sha: str) -> ModelCard | None:
+    """The card beside a file of ours, if it is this file's card."""
+    beside = path.with_suffix(".json")
+    try:
+        if path.suffix != ".safetensors" or not beside.is_file() or beside.stat().st_size > 1 << 20:
+            return None
+        card = ModelCard.from_json(beside.read_bytes())
+    except (OSError, ModelError):
+        return None
+    return card if sha in (card.sha256, card.stored_sha256) else None
+
+
+def _card(
+    file: OpenFile,
+    contents: Contents,
+    recognised: Recognised,
+    sha: str,
+    network: nn.Module | None,
+    side: ModelCard | None,
+    told: tuple[Assumption, ...],
+) -> ModelCard:
+    hyper: dict[str, Any] = {"layout": recognised.source, "container": contents.container, **recognised.hyper}
+    notes = list(recognised.notes)
+    if contents.foreign:
+        some = ", ".join(contents.foreign[:3]) + (" ..." if len(contents.foreign) > 3 else "")
+        notes.append(f"The file asks for code that was not run: {some}.")
+    title = file.path.stem
+    if network is not None:
+        net: Any = network
+        hyper.update(net.hyper)
+        hyper["layers"] = [
+            {"index": row.index, "name": row.name, "resolution": row.resolution, "band": row.band} for row in net.layers
+        ]
+        hyper["low_resolutions"] = list(net.low_resolutions)
+        known = _TITLES.get(recognised.architecture, recognised.architecture)
+        title = f"{file.path.stem} ({known}, {net.resolution} px)"
+    elif recognised.sentence:
+        notes.insert(0, recognised.sentence)
+    card = ModelCard(
+        name=file.path.stem,
+        title=title,
+        role=recognised.role,
+        architecture=recognised.architecture,
+        hyper=hyper,
+        sha256=sha,
+        source=str(file.path),
+        assumptions=told,
+        precision=_precision(recognised.tensors),
+        notes=tuple(notes),
+        size=file.size,
+        usable=network is not None,
+    )
+    if side is None:
+        return card
+    # What people wrote about the model stays; what the network is comes from the network.
+    return side.changed(
+        hyper={**side.hyper, **hyper, "layout": side.hyper.get("layout", hyper["layout"])},
+        assumptions=told,
+        role=card.role,
+        architecture=card.architecture,
+        usable=card.usable,
+        precision=card.precision,
+    )
+
+
+def _precision(tensors: Mapping[str, Lazy]) -> str:
+    """The kind of number that most of the weights are stored in."""
+    amounts: dict[str, int] = {}
+    for lazy in tensors.values():
+        if lazy.floating and not lazy.computed:
+            amounts[lazy.dtype] = amounts.get(lazy.dtype, 0) + math.prod(lazy.shape)
+    return max(amounts, key=lambda k: amounts[k]) if amounts else "float32"
