@@ -51,7 +51,7 @@ def _failed(exc: Exception, as_json: bool, debug: bool) -> int:
 
     error = as_studio_error(exc, doing="This command")
     print(f"studio: {error.sentence()}", file=sys.stderr)
-    if debug and error.detail:
+    if error.detail and (debug or error.kind == "internal"):
         print(error.detail, file=sys.stderr)
     if as_json:
         import json

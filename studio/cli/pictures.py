@@ -187,7 +187,7 @@ def _render_gallery(args: argparse.Namespace, ctx: Context, session: Session, na
     written = []
     for number, item in enumerate(starred, 1):
         card = _model_for(args, ctx, item.request.model, names.get(item.request.model, []))
-        stem = re.sub(r"[^\w .-]+", " ", item.title).strip()[:60] or "picture"
+        stem = " ".join(re.sub(r"[^\w .-]+", " ", item.title).split())[:60] or "picture"
         path = Path(args.out) / f"{number:03d} {stem}.png"
         written.append(write_any(ctx, card, _changed(args, item.request, card), path))
     tell(args, f"Wrote {len(written)} pictures to {args.out}", {"pictures": written})

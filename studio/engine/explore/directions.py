@@ -161,7 +161,7 @@ def _stored_rows(model: Model, direction: Direction) -> Float64Array:
         raise StudioError(
             f"There is no direction number {direction.index} in this file.", f"It holds {len(values)}, counted from 0."
         )
-    return values[direction.index].reshape(-1, width)
+    return np.asarray(values[direction.index].reshape(-1, width))
 
 
 def push_by(ws: Tensor, vector: Vector, amount: float, first: int, last: int) -> Tensor:

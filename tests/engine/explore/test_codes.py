@@ -98,9 +98,7 @@ def test_truncation_of_a_blend_is_the_blend_of_the_truncated(ctx: TinyContext) -
     for curve in ("linear", "slerp"):
         blend = Blend(parts=(Part(latent=Seed(seed=1), weight=0.3), Part(latent=Seed(seed=2), weight=0.7)), curve=curve)  # type: ignore[arg-type]
         full = ws(ctx, blend, Look(psi=1.0))
-        assert torch.allclose(
-            ws(ctx, blend, Look(psi=0.4, cutoff=5)), truncate(full, net.w_avg, 0.4, 5), atol=1e-5
-        )
+        assert torch.allclose(ws(ctx, blend, Look(psi=0.4, cutoff=5)), truncate(full, net.w_avg, 0.4, 5), atol=1e-5)
 
 
 def test_a_stored_photograph_is_not_pulled_to_the_mean(ctx: TinyContext) -> None:

@@ -71,9 +71,10 @@ def test_every_kind_of_latent_on_every_kind_of_network(ctx: TinyContext, model: 
 
 def test_labels_are_told(ctx: TinyContext) -> None:
     result = run(start(ctx, Render(model="labelled", latent=Seed(seed=5))))
-    assert len(result.info["labels"]) == 3 and "labels" not in run(
-        start(ctx, Render(model="plain", latent=Seed(seed=5)))
-    ).info
+    assert (
+        len(result.info["labels"]) == 3
+        and "labels" not in run(start(ctx, Render(model="plain", latent=Seed(seed=5)))).info
+    )
 
 
 def test_tiles_come_one_by_one_in_their_own_looks(ctx: TinyContext) -> None:
@@ -124,7 +125,10 @@ def test_a_frame_alone_is_the_frame_of_the_film(ctx: TinyContext, space: str) ->
         events, part = collect(start(ctx, replace(request, first=k, count=1)))
         (alone,) = previews(events)
         assert alone.index == k and np.array_equal(alone.image, frames[k]) and part.values["frames"] == 1
-    still = {p.index: p.image for p in previews(collect(start(ctx, replace(request, walk=replace(request.walk, noise_loop=False))))[0])}
+    still = {
+        p.index: p.image
+        for p in previews(collect(start(ctx, replace(request, walk=replace(request.walk, noise_loop=False))))[0])
+    }
     assert np.array_equal(still[4], image(ctx, latent=Seed(seed=2), look=look)), "a key is not its own picture"
     assert not np.array_equal(still[4], frames[4]), "the noise did not drift"
 
