@@ -13,6 +13,7 @@ import errno
 import hashlib
 import os
 import secrets
+import shutil
 import socket
 import stat
 import sys
@@ -108,6 +109,11 @@ def _host() -> str:
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
+def temporary_name(folder: Path) -> Path:
+    """A new name in ``folder`` that :func:`clean_leftovers` recognises (a file, or a folder of files)."""
+    return folder / f".{_host()}-{os.getpid()}-{secrets.token_hex(6)}{TEMP_SUFFIX}"
+
+
 class Replacement:
     """A temporary file beside ``path``, to be written and then committed or discarded.  OSError: the folder refuses.
 
@@ -117,7 +123,7 @@ class Replacement:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.realpath(path))
-        self.temp = self.path.parent / f".{_host()}-{os.getpid()}-{secrets.token_hex(6)}{TEMP_SUFFIX}"
+        self.temp = temporary_name(self.path.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self._fd: int | None = os.open(self.temp, flags, 0o666)
         if sys.platform != "win32":  # there, a lock would keep others (an encoder) from writing the file
@@ -186,6 +192,11 @@ def clean_leftovers(folder: Path) -> int:
             mine = parts[0] == _host() and len(parts) == 3 and parts[1].isdecimal() and len(parts[1]) < 11
             gone = mine and not _alive(int(parts[1]))
             if not gone and time.time() - entry.stat().st_mtime < _OLD_ENOUGH:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if gone:  # folders have no lock
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                    removed += 1
                 continue
             fd = os.open(entry.path, os.O_RDWR)
             try:

@@ -21,14 +21,14 @@ from PIL import Image as PILImage
 from studio.base.errors import OutOfMemory, StudioError, as_studio_error
 from studio.base.files import write_atomic
 from studio.base.steps import UInt8Image
-from studio.media.metadata import TEXT_KEY, exif_bytes, jpeg_parts, mp4_text, png_info, texts_of
+from studio.media.metadata import TEXT_KEY, exif_bytes, jpeg_parts, mp4_text, png_info, texts_of, tiff_info
 
 MAX_PIXELS = 200_000_000
 # Pillow warns above this and refuses above twice as much; load_image refuses before, by the caller's limit.
 PILImage.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 # No EPS (it runs another program), no formats whose decoders nobody looks at.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "TIFF", "BMP", "PPM", "TGA", "AVIF", "JPEG2000")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "TGA", "AVIF", "JPEG2000")
 READABLE_SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".tif", ".tiff"),
     *(".bmp", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".avif", ".jp2", ".j2k"),
@@ -336,9 +336,7 @@ def encode_image(
         options = {"format": "WEBP", "quality": quality, "lossless": quality >= 100, "exact": True, "method": 4}
         options["exif"] = exif_bytes(recipe)
     else:
-        options = {"format": "TIFF", "compression": "tiff_adobe_deflate"}
-        if recipe is not None:
-            options["exif"] = exif_bytes(recipe)
+        options = {"format": "TIFF", "compression": "tiff_adobe_deflate", "tiffinfo": tiff_info(recipe)}
     if icc:
         options["icc_profile"] = icc
     buffer = io.BytesIO()

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable
 from typing import IO
 
-from PIL import ExifTags, PngImagePlugin
+from PIL import ExifTags, PngImagePlugin, TiffImagePlugin, TiffTags
 from PIL import Image as PILImage
 
 TEXT_KEY = "latent-studio"
@@ -26,6 +26,7 @@ PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, MAX_TEXT)
 
 _PREFIX = b"latent-studio:"
 _ASCII = b"ASCII\0\0\0"
+_USER_COMMENT = int(ExifTags.Base.UserComment)
 _EXIF_LIMIT = 60_000
 _SEGMENT_NAME = b"latent-studio\0"
 _SEGMENT_LIMIT = 60_000
@@ -69,8 +70,17 @@ def exif_bytes(text: str | None) -> bytes:
     if text is None:
         return b""
     exif = PILImage.Exif()
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = _ASCII + pack(text)
+    exif.get_ifd(ExifTags.IFD.Exif)[_USER_COMMENT] = _ASCII + pack(text)
     return exif.tobytes()
+
+
+def tiff_info(text: str | None) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """The same for a TIFF, in its main directory (the library that packs TIFFs writes no other)."""
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    if text is not None:
+        info.tagtype[_USER_COMMENT] = TiffTags.UNDEFINED
+        info[_USER_COMMENT] = _ASCII + pack(text)
+    return info
 
 
 def jpeg_parts(text: str | None) -> tuple[bytes, bytes]:
@@ -116,13 +126,15 @@ def _candidates(image: PILImage.Image) -> Iterable[bytes]:
     if isinstance(comment, bytes):
         yield comment
     try:
-        user_comment = image.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+        exif = image.getexif()
+        user_comments = [exif.get_ifd(ExifTags.IFD.Exif).get(_USER_COMMENT), exif.get(_USER_COMMENT)]
     except Exception:  # EXIF of strangers: Pillow raises whatever its parser stumbles over
-        user_comment = None
-    if isinstance(user_comment, str):
-        user_comment = user_comment.encode("ascii", "replace")
-    if isinstance(user_comment, bytes):
-        yield user_comment.removeprefix(_ASCII)
+        user_comments = []
+    for user_comment in user_comments:
+        if isinstance(user_comment, str):
+            user_comment = user_comment.encode("ascii", "replace")
+        if isinstance(user_comment, bytes):
+            yield user_comment.removeprefix(_ASCII)
     parts: dict[int, bytes] = {}
     count = 0
     for marker, data in getattr(image, "applist", []):
