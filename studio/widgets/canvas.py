@@ -9,9 +9,6 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
     QFocusEvent,
     QImage,
     QInputDevice,
@@ -20,7 +17,6 @@ from PySide6.QtGui import (
     QNativeGestureEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
     QWheelEvent,
 )
@@ -28,8 +24,9 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QWidget
 
 from studio.base.steps import UInt8Image
 from studio.widgets.canvas_bar import CanvasBar
+from studio.widgets.canvas_paint import draw_corner_words, draw_divider, draw_drop_hint, draw_tag
 from studio.widgets.dragout import FileSource, start_drag
-from studio.widgets.parts import KeyboardFocus, droppable, dropped
+from studio.widgets.droptarget import DropTarget
 from studio.widgets.pictures import heat_image, to_qimage
 from studio.widgets.shown import ShownPicture
 from studio.widgets.tokens import Theme
@@ -40,7 +37,7 @@ _BLOCKY = 2.0  # above 200 % pixels are squares, unless the picture is only bein
 _GRIP = 10.0
 
 
-class Canvas(KeyboardFocus):
+class Canvas(DropTarget):
     """Shows a picture and its comparison.
 
     Wheel zooms at the cursor, space or the middle button pans, Ctrl+0 fits, Ctrl+1 is 100 % (one picture pixel
@@ -51,8 +48,6 @@ class Canvas(KeyboardFocus):
     pixel_hovered = Signal(int, int, object)
     """x, y, channel values (a tuple), or -1, -1, None when the pointer leaves the picture."""
     picture_clicked = Signal(float, float)
-    dropped = Signal(object)
-    """A list of what was dropped: paths, or one uint8 picture."""
     zoom_changed = Signal(float)
     """1.0 is 100 %."""
     mode_changed = Signal(str)
@@ -63,7 +58,6 @@ class Canvas(KeyboardFocus):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMouseTracking(True)
-        self.setAcceptDrops(True)
         self.setAccessibleName(self.tr("Canvas"))
         self._view = Viewport()
         self._view.margins = (16.0, 32.0, 16.0, 52.0)
@@ -81,7 +75,6 @@ class Canvas(KeyboardFocus):
         self._space = False
         self._press: tuple[QPointF, str] | None = None
         self._last = QPointF()
-        self._drop_hint = False
         self._source: FileSource | None = None
         self._told_zoom = 0.0
         self.bar = CanvasBar(self)
@@ -369,24 +362,6 @@ class Canvas(KeyboardFocus):
         self.hold_compare(False)
         super().focusOutEvent(event)
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if droppable(event.mimeData()) and event.source() is not self:
-            event.acceptProposedAction()
-            self._drop_hint = True
-            self.update()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._drop_hint = False
-        self.update()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._drop_hint = False
-        self.update()
-        things = dropped(event.mimeData())
-        if things:
-            event.acceptProposedAction()
-            self.dropped.emit(things)
-
     def _divider_x(self) -> float:
         rect = self._view.rect()
         return rect.left() + self._wipe * rect.width()
@@ -441,7 +416,7 @@ class Canvas(KeyboardFocus):
             self._draw_picture(painter, shown, QRectF(0, 0, pane.width(), pane.height()))
             painter.restore()
             if name:
-                self._draw_tag(painter, name, pane)
+                draw_tag(painter, name, pane, bottom=True)
         if self._mode == "wipe" and not self._held and self._other is not None:
             self._draw_wipe(painter)
         elif self._mode == "side":
@@ -450,9 +425,13 @@ class Canvas(KeyboardFocus):
             painter.setPen(QColor(Theme.FAINT))
             room = self.rect().adjusted(24, 24, -24, -56)
             painter.drawText(room, int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap), self._placeholder)
-        self._draw_words(painter)
-        if self._drop_hint:
-            self._draw_drop_hint(painter)
+        readout = ""
+        if self._main is not None:
+            readout = f"{self._readout}   {self.zoom() * 100:.0f} %".strip()
+        covered = self._main is not None and self._view.rect().top() < 28
+        draw_corner_words(painter, self.width(), self._caption, readout, self._swatch, plates=covered)
+        if self.drop_hint:
+            draw_drop_hint(painter, QRectF(self.rect()))
         self.draw_ring(painter, QRectF(self.rect()), 0)
 
     def _draw_picture(self, painter: QPainter, shown: ShownPicture | None, view: QRectF) -> None:
@@ -477,74 +456,8 @@ class Canvas(KeyboardFocus):
         painter.fillRect(QRectF(0, 0, x, self.height()).intersected(rect), QColor(Theme.CANVAS))
         self._draw_picture(painter, self._other, QRectF(self.rect()))
         painter.restore()
-        top, bottom = max(0.0, rect.top()), min(float(self.height()), rect.bottom())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(QRectF(x - 1.5, top, 3, bottom - top), Theme.colour(Theme.CANVAS, 0.55))
-        painter.fillRect(QRectF(x - 0.75, top, 1.5, bottom - top), QColor(Theme.INK))
-        middle = QPointF(x, (top + bottom) / 2)
-        painter.setPen(QPen(QColor(Theme.INK), 1.5))
-        painter.setBrush(Theme.colour(Theme.PANEL, 0.95))
-        painter.drawEllipse(middle, 11.0, 11.0)
-        for way in (-1, 1):
-            tip = middle + QPointF(way * 6.5, 0)
-            painter.drawPolyline([tip + QPointF(-way * 3, -3.5), tip, tip + QPointF(-way * 3, 3.5)])
         shown = rect.intersected(QRectF(self.rect()))
+        draw_divider(painter, x, shown.top(), shown.bottom())
         if shown.width() > 160:
-            self._draw_tag(painter, self._labels[0], QRectF(shown.left(), shown.top(), max(0, x - shown.left()), 40))
-            self._draw_tag(painter, self._labels[1], QRectF(x, shown.top(), max(0, shown.right() - x), 40), right=True)
-
-    def _draw_tag(self, painter: QPainter, text: str, room: QRectF, *, right: bool = False) -> None:
-        width = painter.fontMetrics().horizontalAdvance(text) + 16
-        if room.width() < width + 16:
-            return
-        top = room.top() + 8 if room.height() <= 40 else room.bottom() - 32
-        left = room.right() - width - 8 if right else room.left() + 8
-        place = QRectF(left, top, width, 22)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(Theme.colour(Theme.CANVAS, 0.72))
-        painter.drawRoundedRect(place, 11, 11)
-        painter.setPen(QColor(Theme.INK))
-        painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), text)
-
-    def _draw_words(self, painter: QPainter) -> None:
-        font = self.font()
-        font.setPixelSize(Theme.SMALL)
-        painter.setFont(font)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        covered = self._main is not None and self._view.rect().top() < 28
-        metrics = painter.fontMetrics()
-        right = ""
-        if self._main is not None:
-            percent = f"{self.zoom() * 100:.0f} %"
-            right = f"{self._readout}   {percent}" if self._readout else percent
-        width_right = metrics.horizontalAdvance(right)
-        if right:
-            place = QRectF(self.width() - width_right - 16, 8, width_right, 20)
-            extra = 20 if self._swatch is not None else 0
-            self._draw_plate(painter, place.adjusted(-extra, 0, 0, 0), covered)
-            painter.setPen(QColor(Theme.DIM))
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), right)
-            if self._swatch is not None:
-                painter.setPen(QPen(QColor(Theme.LINE), 1))
-                painter.setBrush(self._swatch)
-                painter.drawRoundedRect(QRectF(place.left() - 18, place.top() + 4.5, 11, 11), 3, 3)
-        if self._caption:
-            room = self.width() - width_right - 64
-            text = metrics.elidedText(self._caption, Qt.TextElideMode.ElideRight, room)
-            place = QRectF(16, 8, metrics.horizontalAdvance(text), 20)
-            self._draw_plate(painter, place, covered)
-            painter.setPen(QColor(Theme.DIM))
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), text)
-
-    def _draw_plate(self, painter: QPainter, place: QRectF, covered: bool) -> None:
-        if covered:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(Theme.colour(Theme.CANVAS, 0.72))
-            painter.drawRoundedRect(place.adjusted(-8, 0, 8, 0), 10, 10)
-
-    def _draw_drop_hint(self, painter: QPainter) -> None:
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(QColor(Theme.ACCENT), 2, Qt.PenStyle.DashLine))
-        painter.setBrush(Theme.colour(Theme.ACCENT, 0.08))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(8, 8, -8, -8), 10, 10)
+            draw_tag(painter, self._labels[0], QRectF(shown.left(), shown.top(), max(0, x - shown.left()), 40))
+            draw_tag(painter, self._labels[1], QRectF(x, shown.top(), max(0, shown.right() - x), 40), right=True)

@@ -8,9 +8,6 @@ from typing import Any
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
     QEnterEvent,
     QFont,
     QKeyEvent,
@@ -21,8 +18,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from studio.widgets.droptarget import DropTarget
 from studio.widgets.icons import icon_pixmap
-from studio.widgets.parts import KeyboardFocus, droppable, dropped, label, text_button
+from studio.widgets.parts import label, text_button
 from studio.widgets.tokens import Theme
 
 
@@ -64,20 +62,17 @@ class EmptyState(QWidget):
         self._text.setVisible(bool(text))
 
 
-class DropArea(KeyboardFocus):
+class DropArea(DropTarget):
     """A row that takes what is dropped on it, and opens a dialog when it is clicked."""
 
     clicked = Signal()
-    dropped = Signal(object)
-    """A list of paths, or of one uint8 picture."""
 
     def __init__(
         self, text: str, *, icon_name: str = "plus", height: int = 40, tip: str = "", parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._text, self._icon_name, self._height = text, icon_name, height
-        self._over = self._under = False
-        self.setAcceptDrops(True)
+        self._under = False
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(text)
@@ -107,33 +102,15 @@ class DropArea(KeyboardFocus):
         self._under = False
         self.update()
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if droppable(event.mimeData()):
-            event.acceptProposedAction()
-            self._over = True
-            self.update()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._over = False
-        self.update()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._over = False
-        self.update()
-        things = dropped(event.mimeData())
-        if things:
-            event.acceptProposedAction()
-            self.dropped.emit(things)
-
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         rect = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        edge = Theme.ACCENT if self._over else ("#454955" if self._under else Theme.LINE)
+        edge = Theme.ACCENT if self.drop_hint else ("#454955" if self._under else Theme.LINE)
         painter.setPen(QPen(QColor(edge), 1.0, Qt.PenStyle.DashLine))
-        painter.setBrush(Theme.blend(Theme.ACCENT, Theme.RAISED, 0.1) if self._over else QColor(Theme.RAISED))
+        painter.setBrush(Theme.blend(Theme.ACCENT, Theme.RAISED, 0.1) if self.drop_hint else QColor(Theme.RAISED))
         painter.drawRoundedRect(rect, Theme.RADIUS, Theme.RADIUS)
-        ink = Theme.INK if self._under or self._over else Theme.DIM
+        ink = Theme.INK if self._under or self.drop_hint else Theme.DIM
         mark = icon_pixmap(self._icon_name, 16, ink, self.devicePixelRatioF())
         painter.drawPixmap(QPointF(12, rect.center().y() - 8), mark)
         font = self.font()

@@ -8,9 +8,6 @@ import numpy.typing as npt
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -23,20 +20,19 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.base.steps import UInt8Image
+from studio.widgets.droptarget import DropTarget
 from studio.widgets.icons import icon_pixmap
-from studio.widgets.parts import KeyboardFocus, droppable, dropped
 from studio.widgets.pictures import draw_rounded, heat_image, rounded_path, thumbnail
 from studio.widgets.tokens import Theme
 
 
-class PictureView(KeyboardFocus):
+class PictureView(DropTarget):
     """A picture with round corners that fills its width (``aspect`` is width / height) and a caption below it.
 
     Click or Enter says ``clicked``; what is dropped on it is told when ``takes_drops``.
     """
 
     clicked = Signal()
-    dropped = Signal(object)
 
     def __init__(
         self,
@@ -54,7 +50,6 @@ class PictureView(KeyboardFocus):
         self._image: UInt8Image | None = None
         self._pixmap: QPixmap | None = None
         self._heat: QImage | None = None
-        self._drop_hint = False
         self.setAcceptDrops(takes_drops)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -115,24 +110,6 @@ class PictureView(KeyboardFocus):
         else:
             super().keyPressEvent(event)
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if droppable(event.mimeData()):
-            event.acceptProposedAction()
-            self._drop_hint = True
-            self.update()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._drop_hint = False
-        self.update()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._drop_hint = False
-        self.update()
-        things = dropped(event.mimeData())
-        if things:
-            event.acceptProposedAction()
-            self.dropped.emit(things)
-
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -159,7 +136,7 @@ class PictureView(KeyboardFocus):
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(place, self._heat)
             painter.restore()
-        if self._drop_hint:
+        if self.drop_hint:
             painter.setPen(QPen(QColor(Theme.ACCENT), 2))
             painter.setBrush(Theme.colour(Theme.ACCENT, 0.12))
             painter.drawRoundedRect(place.adjusted(1, 1, -1, -1), 5, 5)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAction,
     QColor,
@@ -25,8 +25,9 @@ from PySide6.QtGui import (
     QPolygonF,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QLineEdit, QMenu, QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
+from studio.widgets.inline import InlineEdit
 from studio.widgets.parts import KeyboardFocus
 from studio.widgets.pictures import rounded_path
 from studio.widgets.tokens import Theme
@@ -80,7 +81,7 @@ class NumberSlider(KeyboardFocus):
         self._last_x = 0.0
         self._hover = False
         self._unsent = False
-        self._editor: QLineEdit | None = None
+        self._editor: InlineEdit | None = None
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
         self._idle.setInterval(_IDLE_MS)
@@ -354,54 +355,29 @@ class NumberSlider(KeyboardFocus):
         """Open the field in which a number is typed; ``text`` is already typed."""
         if self._editor is not None or not self.isEnabled():
             return
-        editor = QLineEdit(self)
-        editor.setProperty("kind", "inline")
-        editor.setAlignment(Qt.AlignmentFlag.AlignRight)
-        editor.setAccessibleName(self._name)
         width = min(self.width() - 4, max(84, self._value_width() + 2 * _PAD))
-        editor.setGeometry(self.width() - width - 2, 2, width, self.height() - 4)
-        editor.setText(text or f"{self._value:.{self._decimals}f}")
-        if not text:
-            editor.selectAll()
-        editor.installEventFilter(self)
-        editor.returnPressed.connect(lambda: self._close_editor(keep=True))
+        place = QRect(self.width() - width - 2, 2, width, self.height() - 4)
+        right = Qt.AlignmentFlag.AlignRight
+        editor = InlineEdit(self, place, f"{self._value:.{self._decimals}f}", self._name, alignment=right, typed=text)
+        editor.kept.connect(self._typed)
+        editor.closed.connect(self._editor_closed)
+        editor.double_clicked_whole.connect(self._reset_from_editor)
         self._editor = editor
-        editor.show()
-        editor.setFocus(Qt.FocusReason.OtherFocusReason)
-        if text:
-            editor.end(False)
+        self.update()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._editor:
-            kind = event.type()
-            if kind == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-                self._close_editor(keep=False)
-                return True
-            if kind == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-                event.accept()
-            if kind == QEvent.Type.FocusOut:
-                self._close_editor(keep=True)
-            if kind == QEvent.Type.MouseButtonDblClick and self._editor.hasSelectedText():
-                # The second click of a double-click that began on the value: it means reset.
-                self._close_editor(keep=False)
-                self.reset()
-                return True
-        return super().eventFilter(watched, event)
-
-    def _close_editor(self, *, keep: bool) -> None:
-        editor, self._editor = self._editor, None
-        if editor is None:
-            return
-        text = editor.text()
-        had_focus = editor.hasFocus()
-        editor.removeEventFilter(self)
-        editor.hide()
-        editor.deleteLater()
-        if had_focus:
-            self.setFocus(Qt.FocusReason.OtherFocusReason)
+    def _typed(self, text: str) -> None:
         found = _NUMBER.search(text)
-        if keep and found:
+        if found:
             self._change(float(found.group().replace(",", ".").replace("−", "-")), final=True)
+
+    def _editor_closed(self) -> None:
+        self._editor = None
+        self.update()
+
+    def _reset_from_editor(self) -> None:
+        if self._editor is not None:
+            self._editor.cancel()
+        self.reset()
 
     # -- looks -------------------------------------------------------------------------------------------------
 

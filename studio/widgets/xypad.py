@@ -1,0 +1,302 @@
+"""A pad between two to four corners: a point in it is a mixture of them."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QFocusEvent,
+    QFont,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from studio.base.steps import UInt8Image
+from studio.widgets.parts import KeyboardFocus, draw_ring, droppable, dropped
+from studio.widgets.pictures import draw_rounded, thumbnail
+from studio.widgets.tokens import Theme
+
+_GAP = 2
+
+
+class XYPad(KeyboardFocus):
+    """``corners`` 2: A left, B right.  3: A top left, B top right, C bottom left.  4: and D bottom right.
+
+    The background is a grid of ``rows`` x ``columns`` tiles given by :meth:`set_tile`.  Drag the point (Shift:
+    finer), or arrows; drop a picture on a corner.
+    """
+
+    moved = Signal(float, float, bool)
+    """x to the right and y down in [0, 1], final."""
+    corner_dropped = Signal(int, object)
+    corner_clicked = Signal(int)
+
+    def __init__(self, corners: int = 4, rows: int = 7, columns: int = 7, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        if corners not in (2, 3, 4):
+            raise ValueError(f"a pad has two to four corners, not {corners}")
+        self._corners = corners
+        self._rows, self._columns = (1 if corners == 2 else rows), columns
+        self._tiles: dict[tuple[int, int], UInt8Image] = {}
+        self._pixmaps: dict[tuple[int, int], QPixmap] = {}
+        middle = 1 / 3 if corners == 3 else 0.5
+        self._x, self._y = middle, 0.0 if corners == 2 else middle
+        self._dragging = False
+        self._press: QPointF | None = None
+        self._last = QPointF()
+        self._unsent = False
+        self._drop_corner = -1
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+        self.setAcceptDrops(True)
+        self.setAccessibleName(self.tr("Pad"))
+
+    # -- content -----------------------------------------------------------------------------------------------
+
+    def point(self) -> tuple[float, float]:
+        """Where the point is."""
+        return self._x, self._y
+
+    def set_point(self, x: float, y: float) -> None:
+        """Move the point, silently."""
+        if not self._dragging:
+            self._x, self._y = self._bounded(x, y)
+            self.update()
+
+    def weights(self) -> tuple[float, ...]:
+        """How much of every corner is in the point; they sum to 1."""
+        x, y = self._x, self._y
+        if self._corners == 2:
+            return 1 - x, x
+        if self._corners == 3:
+            return 1 - x - y, x, y
+        return (1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y
+
+    def set_tile(self, row: int, column: int, image: UInt8Image | None) -> None:
+        """A tile of the background has arrived."""
+        self._pixmaps.pop((row, column), None)
+        if image is None:
+            self._tiles.pop((row, column), None)
+        else:
+            self._tiles[row, column] = image
+        self.update()
+
+    def clear(self) -> None:
+        """Forget the tiles."""
+        self._tiles.clear()
+        self._pixmaps.clear()
+        self.update()
+
+    def tile_point(self, row: int, column: int) -> tuple[float, float]:
+        """The point of a tile's middle, as it should be computed: the corner tiles are the corners."""
+        return column / max(1, self._columns - 1), row / max(1, self._rows - 1)
+
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of tiles."""
+        return self._rows, self._columns
+
+    def _bounded(self, x: float, y: float) -> tuple[float, float]:
+        x, y = min(1.0, max(0.0, x)), min(1.0, max(0.0, y))
+        if self._corners == 2:
+            y = 0.0
+        if self._corners == 3 and x + y > 1:
+            over = (x + y - 1) / 2
+            x, y = x - over, y - over
+            x, y = min(1.0, max(0.0, x)), min(1.0, max(0.0, y))
+        return x, y
+
+    # -- geometry ----------------------------------------------------------------------------------------------
+
+    def hasHeightForWidth(self) -> bool:
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        side = (width - (self._columns - 1) * _GAP) / self._columns
+        return round(self._rows * side + (self._rows - 1) * _GAP)
+
+    def sizeHint(self) -> QSize:
+        width = self.width() if self.width() > 60 else 292
+        return QSize(292, self.heightForWidth(width))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(100, 24)
+
+    def _tile(self, row: int, column: int) -> QRectF:
+        width = (self.width() - (self._columns - 1) * _GAP) / self._columns
+        height = (self.height() - (self._rows - 1) * _GAP) / self._rows
+        x, y = round(column * (width + _GAP)), round(row * (height + _GAP))
+        return QRectF(x, y, round(column * (width + _GAP) + width) - x, round(row * (height + _GAP) + height) - y)
+
+    def _corner(self, index: int) -> QRectF:
+        row, column = self._rows - 1 if index >= 2 else 0, self._columns - 1 if index % 2 else 0
+        return self._tile(row, column)
+
+    def _field(self) -> QRectF:
+        """Where the point can go: from the middle of one corner tile to the middle of the opposite one."""
+        return QRectF(self._tile(0, 0).center(), self._tile(self._rows - 1, self._columns - 1).center())
+
+    def _place(self) -> QPointF:
+        field = self._field()
+        return QPointF(field.left() + self._x * field.width(), field.top() + self._y * field.height())
+
+    def _corner_at(self, at: QPointF) -> int:
+        return next((i for i in range(self._corners) if self._corner(i).contains(at)), -1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._pixmaps.clear()
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
+        super().resizeEvent(event)
+
+    # -- events ------------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._press = self._last = event.position()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._press is None:
+            return
+        if not self._dragging:
+            if (event.position() - self._press).manhattanLength() < 3:
+                return
+            self._dragging = True
+        field, at = self._field(), event.position()
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            moved = (at - self._last) / 10
+            at = self._place() + moved
+        self._last = event.position()
+        self._go((at.x() - field.left()) / max(1.0, field.width()), (at.y() - field.top()) / max(1.0, field.height()))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._press is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        dragged, self._dragging, self._press = self._dragging, False, None
+        corner = self._corner_at(event.position())
+        if not dragged and corner >= 0:
+            self.corner_clicked.emit(corner)
+            return
+        if not dragged:
+            field, at = self._field(), event.position()
+            x, y = (at.x() - field.left()) / max(1.0, field.width()), (at.y() - field.top()) / max(1.0, field.height())
+            self._x, self._y = self._bounded(x, y)
+            self.update()
+        self._unsent = False
+        self.moved.emit(self._x, self._y, True)
+
+    def _go(self, x: float, y: float) -> None:
+        self._x, self._y = self._bounded(x, y)
+        self._unsent = True
+        self.setAccessibleDescription(", ".join(f"{w:.0%}" for w in self.weights()))
+        self.update()
+        self.moved.emit(self._x, self._y, False)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = 0.005 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 0.05
+        ways = {
+            Qt.Key.Key_Left: (-step, 0.0),
+            Qt.Key.Key_Right: (step, 0.0),
+            Qt.Key.Key_Up: (0.0, -step),
+            Qt.Key.Key_Down: (0.0, step),
+        }
+        if event.key() in ways:
+            dx, dy = ways[Qt.Key(event.key())]
+            self._go(self._x + dx, self._y + dy)
+            self.show_ring()
+        elif event.key() == Qt.Key.Key_Home:
+            middle = 1 / 3 if self._corners == 3 else 0.5
+            self._go(middle, middle)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if not event.isAutoRepeat():
+            self._settle()
+        super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._settle()
+        super().focusOutEvent(event)
+
+    def _settle(self) -> None:
+        if self._unsent and not self._dragging:
+            self._unsent = False
+            self.moved.emit(self._x, self._y, True)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if droppable(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        self._drop_corner = self._corner_at(event.position())
+        event.setAccepted(self._drop_corner >= 0)
+        self.update()
+
+    def dragLeaveEvent(self, event: QEvent) -> None:
+        self._drop_corner = -1
+        self.update()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._drop_corner = -1
+        self.update()
+        corner, things = self._corner_at(event.position()), dropped(event.mimeData())
+        if things and corner >= 0:
+            event.acceptProposedAction()
+            self.corner_dropped.emit(corner, things)
+
+    # -- painting ----------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for row in range(self._rows):
+            for column in range(self._columns):
+                if self._corners == 3 and sum(self.tile_point(row, column)) > 1 + 1e-6:
+                    continue
+                rect, image = self._tile(row, column), self._tiles.get((row, column))
+                if image is None:
+                    painter.setPen(Qt.PenStyle.NoPen)
+                    painter.setBrush(QColor(Theme.RAISED))
+                    painter.drawRoundedRect(rect, 3, 3)
+                    continue
+                if (row, column) not in self._pixmaps:
+                    size = rect.size().toSize()
+                    self._pixmaps[row, column] = thumbnail(image, size, self.devicePixelRatioF())
+                draw_rounded(painter, rect, self._pixmaps[row, column], 3)
+        for index in range(self._corners):
+            self._draw_corner(painter, index)
+        place = self._place()
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        for colour, width in ((Theme.colour(Theme.CANVAS, 0.6), 4.5), (QColor(Theme.ACCENT), 2.0)):
+            painter.setPen(QPen(colour, width))
+            painter.drawEllipse(place, 10.0, 10.0)
+        self.draw_ring(painter, QRectF(self.rect()), 4)
+
+    def _draw_corner(self, painter: QPainter, index: int) -> None:
+        rect = self._corner(index)
+        draw_ring(painter, rect, 3)
+        if index == self._drop_corner:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(Theme.colour(Theme.ACCENT, 0.35))
+            painter.drawRoundedRect(rect, 3, 3)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(Theme.ACCENT))
+        dot = rect.topLeft() + QPointF(11, 11)
+        painter.drawEllipse(dot, 7.5, 7.5)
+        font = self.font()
+        font.setPixelSize(10)
+        font.setWeight(QFont.Weight.DemiBold)
+        painter.setFont(font)
+        painter.setPen(QColor(Theme.ON_ACCENT))
+        place = QRectF(dot.x() - 8, dot.y() - 8, 16, 16)
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), "ABCD"[index])
