@@ -188,6 +188,17 @@ class ModelCache:
                 self._trim(0, keep=key)
             return held.model  # type: ignore[no-any-return]
 
+    def peek(self, key: Hashable, owner: object | None = None) -> Any:
+        """The model under ``key`` if it is loaded (then used now, and kept for ``owner``), else ``None``."""
+        with self._lock:
+            held = self._held.get(key)
+            if held is None:
+                return None
+            self._held.move_to_end(key)
+            if owner is not None:
+                self._owners.setdefault(owner, set()).add(key)
+            return held.model
+
     def release(self, owner: object) -> None:
         """The owner has ended: its models may be evicted again."""
         with self._lock:

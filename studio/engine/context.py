@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from studio.base.errors import ModelError
-from studio.engine.caches import DEFAULT_CACHE_BYTES, ByteCache, ModelCache
+from studio.engine.caches import DEFAULT_CACHE_BYTES, ByteCache, ModelCache, size_of
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
@@ -167,27 +167,39 @@ class Context:
         ``fast`` prefers the prepared form of the network where there is one; ``exact`` is plain float32.  ``None``:
         as the context says.  Raises :class:`ModelError` when the model is missing, unreadable or no generator.
         """
-        card = self.card(sha)
-        key = self._key(card.sha256, precision)
-        path = self.library.find(card.sha256)
+        wanted = self._effective(precision)
+        sha = sha or self.card("").sha256
+        found: Generator | None = self.models.peek(self._key(sha, wanted), self._owner)
+        if found is None and wanted == "exact":
+            # The fast form works over the exact network: use that one instead of loading it twice.
+            found = getattr(self.models.peek(self._key(sha, "fast"), self._owner), "exact", None)
+        return self._load(sha, wanted) if found is None else found
+
+    def _load(self, sha: str, wanted: Precision) -> Generator:
+        path = self.library.find(sha)
         if path is None:
             raise _missing(sha)
 
         def load() -> Any:
             from studio.checkpoints import load_model
 
-            loaded = load_model(path, device=self.device)
-            if loaded.card.role != "generator":
-                raise ModelError(
-                    f"“{loaded.card.title or loaded.card.name}” cannot be used here.",
-                    "It does not make pictures from latent codes.",
-                    "Choose a generator in the library.",
-                )
-            network = loaded.network.eval().requires_grad_(False)
-            return _prepared(network) if self._effective(precision) == "fast" else network
+            network = self.models.peek(self._key(sha, "exact"))
+            if network is None:
+                loaded = load_model(path, device=self.device)
+                if loaded.card.role != "generator":
+                    raise ModelError(
+                        f"“{loaded.card.title or loaded.card.name}” cannot be used here.",
+                        "It does not make pictures from latent codes.",
+                        "Choose a generator in the library.",
+                    )
+                network = loaded.network.eval().requires_grad_(False)
+            return _prepared(network) if wanted == "fast" else network
 
-        found: Generator = self.models.get(key, load, owner=self._owner, expected=path.stat().st_size)
-        return found
+        expected = path.stat().st_size
+        made: Generator = self.models.get(
+            self._key(sha, wanted), load, owner=self._owner, expected=expected, size=_weight_of
+        )
+        return made
 
     def _effective(self, precision: Precision | None) -> Precision:
         return "fast" if self.frugal else precision or self.precision
@@ -210,9 +222,9 @@ class Context:
         if self._models is not None:
             self._models.free(keep_latest=keep_latest)
             for model in self._models.loaded():
-                forget = getattr(model, "forget", None)
-                if callable(forget):
-                    forget()
+                clear = getattr(model, "clear_cache", None)
+                if callable(clear):
+                    clear()
         gc.collect()
         if self._device:
             from studio.engine import devices
@@ -273,6 +285,12 @@ def _prepared(network: Any) -> Any:
 
         return FastStyleGAN2(network)
     return network
+
+
+def _weight_of(model: Any) -> int:
+    """What a loaded model may come to hold: its weights, and for a prepared one their copies and kept activations."""
+    prepared = hasattr(model, "clear_cache")
+    return size_of(model) * (2 if prepared else 1) + int(getattr(model, "cache_bytes", 0))
 
 
 def _missing(sha: str) -> ModelError:

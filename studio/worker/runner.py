@@ -11,7 +11,6 @@ begun again with a more modest context.
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
@@ -352,7 +351,6 @@ class Runner:
             # The traceback keeps every tensor of the failed step alive: let it go before the next try.
             traceback.clear_frames(broke.error.__traceback__)
             broke.error.__traceback__ = None
-            gc.collect()
             job.climb = job.climb or memory.Climb()
             context = job.context if job.context is not None else self._context()
             next_try = job.climb.up(context, job.request)

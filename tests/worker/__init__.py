@@ -1,0 +1,1 @@
+"""Tests of the worker, with fakes and the watchdog that other rooms' tests use too."""
