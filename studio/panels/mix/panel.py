@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QHBoxLayout, QInputDialog, QSplitter, QVBoxLayout, QWidget
 
@@ -21,11 +22,11 @@ from studio.project.latents import Mixed, Seed
 from studio.project.names import describe
 from studio.project.requests import Render
 from studio.project.session import Bookmark, MixState, Session
+from studio.widgets.board import BoardColumn, BoardRow
 from studio.widgets.chips import ChipRow
-from studio.widgets.layerboard import BoardColumn, BoardRow, LayerBoard
+from studio.widgets.layerboard import LayerBoard
 from studio.widgets.parts import label, text_button
 from studio.widgets.section import Inspector, Section
-from studio.widgets.tokens import Theme
 
 FIRST_SEEDS = (12, 905)
 """What a new board begins with, beside what Explore shows."""
@@ -41,6 +42,7 @@ class MixPanel(GeneratorPanel):
         super().__init__(studio, parent)
         self.canvas.set_placeholder(self.tr("Add a source to begin"))
         self.board = LayerBoard()
+        self._shape: tuple[tuple[str, ...], str] | None = None
         self.sourcing = Sourcing(self)
         self.stage = self._build_stage()
 
@@ -69,7 +71,9 @@ class MixPanel(GeneratorPanel):
 
         self.chips.chosen.connect(self._chip)
         self.board.weight_changed.connect(self._weight)
-        self.board.cell_soloed.connect(self._only)
+        self.board.column_renamed.connect(self._rename)
+        self.board.add_asked.connect(lambda _: self.sourcing.menu())
+        self.board.dropped.connect(self.studio.take)
         self.board.column_action.connect(self._column_action)
         self.board.band_action.connect(self._band_action)
         self.board.row_hovered.connect(self.influence.hover)
@@ -174,40 +178,32 @@ class MixPanel(GeneratorPanel):
         count = len(self.state.columns)
         return self.tr("one source") if count == 1 else self.tr("mix of %1 sources").replace("%1", str(count))
 
-    def model_shown(self) -> None:
-        bands = {"coarse": self.tr("coarse"), "middle": self.tr("middle"), "fine": self.tr("fine")}
-        self.board.set_rows(
-            [
-                BoardRow(
-                    index=int(layer["index"]),
-                    text=f"{layer['resolution']} px",
-                    band=str(layer["band"]),
-                    band_text=bands.get(str(layer["band"]), ""),
-                )
-                for layer in self.layers
-            ]
-        )
-
     def show_board(self) -> None:
         """Bring the board to the session, silently."""
         state: MixState = self.state
-        self.board.set_columns(
-            [
-                BoardColumn(
-                    id=column.id,
-                    name=column.name,
-                    colour=Theme.source(column.colour),
-                    image=self.sourcing.thumbnail(column.latent),
-                    solo=column.solo,
-                    mute=column.mute,
-                    locked=column.locked,
-                )
-                for column in state.columns
-            ]
-        )
-        count = len(state.columns)
-        self.board.set_weights(board_weights.table(state.weights, len(self.layers), count) if count else ())
-        self.board.set_bands(set(state.band_solo), set(state.band_mute), set(state.band_locked))
+        columns = [
+            BoardColumn(
+                id=column.id,
+                name=column.name,
+                image=self.sourcing.thumbnail(column.latent),
+                colour=column.colour,
+                solo=column.solo,
+                mute=column.mute,
+                locked=column.locked,
+                tooltip=describe(column.latent, self.tr),
+            )
+            for column in state.columns
+        ]
+        rows = [BoardRow(f"{layer['resolution']} px", str(layer["band"])) for layer in self.layers]
+        weights = board_weights.table(state.weights, len(rows), len(columns)) if columns else ()
+        shape = (tuple(column.id for column in state.columns), self.sha)
+        if shape != self._shape:
+            self._shape = shape
+            self.board.set_board(columns, rows, np.reshape(weights, (len(rows), len(columns))))
+        else:
+            self.board.set_columns(columns)
+            self.board.set_weights(weights)
+        self.board.set_bands(state.band_solo, state.band_mute, state.band_locked)
 
     def _show(self, state: MixState) -> None:
         self.show_model(state.model)
@@ -228,9 +224,6 @@ class MixPanel(GeneratorPanel):
     def _weight(self, row: int, column: int, value: float, final: bool) -> None:
         weights = board_weights.with_cell(self.state, self.layers, row, column, value)
         self.edit(self.tr("Weight"), "cell", final, weights=weights)
-
-    def _only(self, row: int, column: int) -> None:
-        self.change(self.tr("Whole layer"), weights=board_weights.with_only(self.state, self.layers, row, column))
 
     def _chip(self, name: str) -> None:
         self.chips.set_current(None)
@@ -274,15 +267,16 @@ class MixPanel(GeneratorPanel):
             left = without_source(state, column)
             self.change(self.tr("Remove source"), columns=left.columns, weights=left.weights)
             return
-        if what == "rename":
-            text, fine = QInputDialog.getText(self.inspector, self.tr("Rename"), self.tr("Name"), text=found.name)
-            if not fine or not text.strip():
-                return
-            changed = msgspec.structs.replace(found, name=text.strip())
-        else:
-            field = {"solo": "solo", "mute": "mute", "lock": "locked"}[what]
+        field = {"solo": "solo", "mute": "mute", "lock": "locked"}.get(what)
+        if field is not None:
             changed = msgspec.structs.replace(found, **{field: not getattr(found, field)})
-        self.change(self._verb(what), columns=tuple(changed if c.id == column else c for c in state.columns))
+            self.change(self._verb(what), columns=tuple(changed if c.id == column else c for c in state.columns))
+
+    def _rename(self, column: str, name: str) -> None:
+        columns = tuple(
+            msgspec.structs.replace(c, name=name.strip() or c.name) if c.id == column else c for c in self.state.columns
+        )
+        self.change(self.tr("Rename"), columns=columns)
 
     def _band_action(self, band: str, what: str) -> None:
         field = {"solo": "band_solo", "mute": "band_mute", "lock": "band_locked"}[what]
@@ -290,8 +284,7 @@ class MixPanel(GeneratorPanel):
         self.change(self._verb(what), **{field: tuple(b for b in board_weights.BANDS if b in now)})
 
     def _verb(self, what: str) -> str:
-        verbs = {"solo": self.tr("Solo"), "mute": self.tr("Mute"), "lock": self.tr("Lock"), "rename": self.tr("Rename")}
-        return verbs[what]
+        return {"solo": self.tr("Solo"), "mute": self.tr("Mute"), "lock": self.tr("Lock")}[what]
 
     # Elsewhere -----------------------------------------------------------------------------------------------
 
