@@ -63,7 +63,6 @@ class GeneratorPanel(Panel):
         self.roles: list[Role] = []
         self._settled = True
         self.canvas = Canvas()
-        self.canvas.dropped.connect(studio.take)
         self.models = ModelChooser()
         self.look = LookControls()
         self.labels = LabelControls()
