@@ -9,13 +9,16 @@ from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from studio.base.errors import StudioError, as_studio_error
 from studio.base.steps import UInt8Image
+from studio.checkpoints.library import SUFFIXES
 from studio.project.recipes import Recipe
 
 Kind = Literal["project", "recipe", "picture", "model", "directions", "recipe_file", "unknown"]
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".heic"})
-MODELS = frozenset({".pkl", ".pt", ".pth", ".safetensors", ".ckpt", ".bin"})
+MODELS = frozenset(SUFFIXES)
 ARRAYS = frozenset({".npy", ".npz"})
+DIRECTIONS_LIMIT = 64_000_000
+"""Bytes; a larger file is taken for a model without a look inside (importing looks)."""
 PROJECT = ".studio"
 RECIPE = ".json"
 
@@ -61,7 +64,7 @@ def _classify(path: Path) -> Drop:
 
         return Drop("recipe_file", path, recipe=recipes.from_text(path.read_text(encoding="utf-8")))
     if suffix in MODELS:
-        return Drop("directions" if _holds_directions(path) else "model", path)
+        return _model_or_directions(path)
     raise StudioError(
         f"“{path.name}” is not something that can be opened here.",
         "Pictures, models, directions, recipes and projects can.",
@@ -91,16 +94,20 @@ def _is_project(path: Path) -> bool:
     return {"manifest.json", "session.json"} <= names
 
 
-def _holds_directions(path: Path) -> bool:
-    # A file of directions is small; a model that small is still recognised as what it is.
-    if path.stat().st_size > 64_000_000:
-        return False
-    from studio.checkpoints import ModelError, inspect
+def _model_or_directions(path: Path) -> Drop:
+    # Files of directions have the suffixes of models.  Only a small file can be one, and only if it is no model.
+    if path.stat().st_size <= DIRECTIONS_LIMIT:
+        from studio.checkpoints import ModelError, inspect, read_directions
 
-    try:
-        return inspect(path).role == "directions"
-    except ModelError:
-        return False
+        try:
+            inspect(path)
+        except ModelError as no_model:
+            try:
+                read_directions(path)
+            except ModelError:
+                raise no_model from None
+            return Drop("directions", path)
+    return Drop("model", path)
 
 
 def in_order(drops: list[Drop]) -> list[Drop]:

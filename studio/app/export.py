@@ -59,11 +59,11 @@ def write(
 ) -> Path:
     """Write one picture (not the UI thread).  PNG carries its recipe; returns the path that was written."""
     from studio.media.images import save_image
-    from studio.project import recipes
+    from studio.project.recipes import recipe_for, to_text
 
     text = None
     if options.recipe and options.format == "png" and request is not None:
-        text = recipes.to_text(recipes.recipe_for(request, session, assets))  # type: ignore[arg-type]
+        text = to_text(recipe_for(request, session, assets))  # type: ignore[arg-type]
     save_image(path, enlarged(pixels, options.scale, options.smooth), recipe=text, quality=options.quality)
     return path
 

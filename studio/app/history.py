@@ -57,7 +57,8 @@ def small(pixels: UInt8Image, side: int = THUMBNAIL) -> UInt8Image:
     blocks = pixels[:height, :width].reshape(height // step, step, width // step, step, -1)
     if step > 4:  # every second pixel of a large block is enough
         blocks = blocks[:, ::2, :, ::2]
-    return blocks.mean(axis=(1, 3)).astype(np.uint8)
+    made: UInt8Image = blocks.mean(axis=(1, 3)).astype(np.uint8)
+    return made
 
 
 class History(QObject):

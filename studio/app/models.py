@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from PySide6.QtCore import QObject, Signal
@@ -16,11 +16,14 @@ from studio.app.document import Document
 from studio.app.files import Files
 from studio.base.errors import StudioError
 from studio.checkpoints.card import ModelCard
-from studio.checkpoints.library import Library
+from studio.checkpoints.library import SUFFIXES, Library
 from studio.project.session import ModelRef, Session
 from studio.widgets.parts import label
 
-PATTERNS = "(*.pkl *.pt *.pth *.safetensors *.ckpt)"
+if TYPE_CHECKING:
+    from studio.worker.bridge import Worker
+
+PATTERNS = "(" + " ".join(f"*{suffix}" for suffix in SUFFIXES) + ")"
 
 
 def used_models(session: Session) -> set[str]:
@@ -41,6 +44,7 @@ class Models(QObject):
         self,
         library: Library,
         document: Document,
+        worker: Worker,
         calls: Calls,
         files: Files,
         notify: Callable[..., object],
@@ -49,7 +53,7 @@ class Models(QObject):
         super().__init__(window)
         self.library = library
         self._document, self._calls, self._files, self._notify = document, calls, files, notify
-        self._window = window
+        self._window, self._worker = window, worker
         self._entries: list[ModelCard] | None = None
         document.changed.connect(self._note_used)
         document.replaced.connect(self._tell_missing)
@@ -114,6 +118,18 @@ class Models(QObject):
             lambda _: self.refresh(),
         )
 
+    def assume(self, card: ModelCard, name: str, value: object) -> None:
+        """The person knows better what the file does not say; pictures are made anew."""
+        self._calls.start(
+            lambda _: self.library.set_assumptions(card.sha256, {name: value}),
+            self.tr("Reading “{name}” again").format(name=card.title or card.name),
+            lambda _: self._again(),
+        )
+
+    def rename(self, card: ModelCard, title: str) -> None:
+        """Another title for an imported model."""
+        self._calls.start(lambda _: self.library.rename(card.sha256, title), "", lambda _: self.refresh(), where="io")
+
     def find_missing(self) -> None:
         """Show what is missing and search a folder for it."""
         absent = self.missing()
@@ -141,10 +157,20 @@ class Models(QObject):
                 )
             )
             return
-        self.refresh()
+        self._calls.start(
+            lambda _: self.library.import_file(found),
+            self.tr("Adding the model “{name}”").format(name=ref.name),
+            lambda card: self._found(ref, card),
+        )
+
+    def _found(self, ref: ModelRef, card: ModelCard) -> None:
         self._notify(self.tr("“{name}” was found.").format(name=ref.name), good=True)
-        # Whatever shows a picture of it asks again.
-        self._document.changed.emit(self._document.session, self._document.session)
+        self._again()
+
+    def _again(self) -> None:
+        """Whatever shows a picture of a model asks for it again."""
+        self._worker.free_memory()
+        self.refresh()
 
     def _came_in(self, card: ModelCard, use: bool) -> None:
         self.refresh()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ from studio.project.latents import Latent, Look
 from studio.project.names import describe
 from studio.project.session import Bookmark, Session
 from studio.widgets.parts import droppable, dropped
-from studio.widgets.toast import Toasts
+from studio.widgets.toast import Notices
 from studio.widgets.tokens import Theme
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
         self.document = Document(self.files_lane, assets, self)
         self.document.preview = self._preview
         self.files = Files(self.document, settings, self, self.notify)
-        self.models = Models(library, self.document, self.calls, self.files, self.notify, self)
+        self.models = Models(library, self.document, worker, self.calls, self.files, self.notify, self)
         self.history = History(self.document, self.errands, int(settings.get("history_mb")) * MB, self)
         self.intake = Intake(self, self.errands)
         self.exporter = Exporter(self, self.errands)
@@ -126,7 +126,7 @@ class MainWindow(QMainWindow):
         self.statusBar().addWidget(self.status, 1)
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().setContentsMargins(0, 0, 0, 0)
-        self.toasts = Toasts(centre)
+        self.notices = Notices(centre)
         self.palette_box = Palette(centre)
 
         self._refresh_timer = QTimer(self)
@@ -174,21 +174,36 @@ class MainWindow(QMainWindow):
 
     def notify(self, message: StudioError | str, *, good: bool = False, reveal: Path | None = None) -> None:
         """A notice over the window; ``reveal`` adds a button that shows a file in its folder."""
-        action = None
-        if reveal is not None:
-            folder = reveal.parent
-            action = (self.tr("Show in folder"), lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))))
         if isinstance(message, StudioError):
-            message = StudioError(
+            said = StudioError(
                 language.say(message.what),
                 language.say(message.why),
                 language.say(message.todo),
                 detail=message.detail,
                 kind=message.kind,
             )
-            self.toasts.show_error(message)
-        else:
-            self.toasts.show_text(language.say(message), good=good, action=action)
+            self.notices.tell_error(said, self._ways_out(message))
+            return
+        actions: list[tuple[str, Callable[[], object]]] = []
+        if reveal is not None:
+            folder = QUrl.fromLocalFile(str(reveal.parent))
+            actions = [(self.tr("Show in folder"), lambda: QDesktopServices.openUrl(folder))]
+        self.notices.tell(language.say(message), "good" if good else "info", actions=actions)
+
+    def _ways_out(self, error: StudioError) -> list[tuple[str, Callable[[], object]]]:
+        """What a notice about an error offers beside words: the processor when the graphics card is too small."""
+        device, job = getattr(error, "offer", ""), self.jobs.failure_of(error)
+        if not device or job is None:
+            return []
+        owner = next((panel for panel in self.panels.values() if panel.owns(job)), None)
+        key = owner.key_of(job) if owner is not None else ""
+
+        def again() -> None:
+            new = self.worker.retry(job, device)
+            if new is not None and owner is not None:
+                owner.adopt(new, key)
+
+        return [(self.tr("Try on the processor"), again)]
 
     def add_result(self, request: msgspec.Struct, picture: UInt8Image, title: str, panel: str) -> None:
         """A finished picture goes into the history."""
@@ -243,6 +258,10 @@ class MainWindow(QMainWindow):
     def show_recipe(self, request: msgspec.Struct, title: str) -> None:
         """Show the text that makes a picture again."""
         self.commands.show_recipe(request, title)
+
+    def take(self, things: Iterable[Path | UInt8Image]) -> None:
+        """Something was dropped on a part of the window: it goes where it belongs."""
+        self.intake.take(things)
 
     def show_panel(self, name: str) -> None:
         """Bring a workspace to the front, made on first use."""
@@ -435,8 +454,7 @@ class MainWindow(QMainWindow):
 
     def _models_changed(self) -> None:
         if self.panel is not None:
-            now = self.document.session
-            self.panel.session_changed(now, now)
+            self.panel.models_changed()
             self.picture_changed(self.panel)
 
     def _setting_changed(self, key: str) -> None:
@@ -453,7 +471,7 @@ class MainWindow(QMainWindow):
 
     def _remember_used(self, key: str) -> None:
         lately = self.settings.value("palette/lately", [])
-        lately = lately if isinstance(lately, list) else [lately]
+        lately = [str(other) for other in (lately if isinstance(lately, list) else [lately])]
         self.settings.setValue("palette/lately", [key, *(other for other in lately if other != key)][:8])
 
     def _preview(self) -> UInt8Image | None:

@@ -10,7 +10,7 @@ A new panel is a module with a :class:`Panel` subclass and a line in ``panels/re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -107,6 +107,14 @@ class ModelShelf(Protocol):
 
     def remove(self, card: ModelCard) -> None:
         """Take an imported model out of the library."""
+        ...
+
+    def assume(self, card: ModelCard, name: str, value: object) -> None:
+        """Set something that the file does not say."""
+        ...
+
+    def rename(self, card: ModelCard, title: str) -> None:
+        """Another title for an imported model."""
         ...
 
     def find_missing(self) -> None:
@@ -211,6 +219,10 @@ class Studio(Protocol):
         """Read a picture off the UI thread, then call ``then(pixels, title)`` in it; failures are told."""
         ...
 
+    def take(self, things: Iterable[Path | UInt8Image]) -> None:
+        """Something was dropped: pictures, models, projects, recipes and directions go where they belong."""
+        ...
+
     def show_panel(self, name: str) -> None:
         """Bring a workspace to the front."""
         ...
@@ -286,6 +298,11 @@ class Panel(QObject):
 
         Only called while the panel is in front; what happens meanwhile arrives with :meth:`activate`.
         """
+
+    def models_changed(self) -> None:
+        """Models came, went, or are understood otherwise: show the choice anew and ask for the picture again."""
+        now = self.studio.document.session
+        self.session_changed(now, now)
 
     def actions(self) -> Sequence[Action]:
         """Its entries for the panel menu, shortcuts (active while it is in front) and the palette."""
@@ -398,6 +415,10 @@ class Panel(QObject):
     def key_of(self, job: int) -> str:
         """The ``key`` that a job of this panel was started with; valid also while its end is being told."""
         return self._jobs.get(job, "")
+
+    def adopt(self, job: int, key: str) -> None:
+        """A job that the window started anew for this panel (tried again on another device) is its own from now on."""
+        self._mine(job, key)
 
     def _mine(self, job: int, key: str) -> int:
         self._jobs[job] = key

@@ -19,6 +19,7 @@ from studio.widgets.tilegrid import TileGrid
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
+    from studio.checkpoints.catalogue import CatalogueEntry
 
 SAMPLES = (2, 4)
 """Rows and columns of sample pictures."""
@@ -219,23 +220,25 @@ class PictureDetails(Details):
 class CatalogueDetails(Details):
     """A model that can be downloaded elsewhere; this program never goes online by itself."""
 
-    def __init__(self, entry: dict[str, Any], parent: QWidget | None = None) -> None:
+    def __init__(self, entry: CatalogueEntry, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        url = str(entry.get("page") or entry.get("url") or "")
-        if url:
-            self.buttons((self.tr("Open the page"), lambda: QDesktopServices.openUrl(QUrl(url)), "primary", "link"))
+        address = QUrl(entry.page or entry.url)
+        self.buttons((self.tr("Open the page"), lambda: QDesktopServices.openUrl(address), "primary", "link"))
         self.column.addWidget(
             label(self.tr("Download the file in your browser, then drop it on this window."), "dim", wrap=True)
         )
+        if entry.note:
+            self.column.addWidget(label(entry.note, "dim", wrap=True))
         self.facts(
             self.section(self.tr("The model")),
             (
-                (self.tr("Kind"), entry.get("architecture")),
-                (self.tr("File"), size_words(int(entry.get("size") or 0)) if entry.get("size") else ""),
-                (self.tr("Licence"), entry.get("licence")),
-                (self.tr("Credit"), entry.get("credit")),
-                (self.tr("Address"), url),
-                (self.tr("Fingerprint"), str(entry.get("sha256") or "")[:16]),
+                (self.tr("Kind"), entry.architecture),
+                (self.tr("Picture"), f"{entry.resolution} × {entry.resolution} px" if entry.resolution else ""),
+                (self.tr("File"), size_words(entry.size)),
+                (self.tr("Licence"), entry.licence),
+                (self.tr("Credit"), entry.credit),
+                (self.tr("Address"), entry.url),
+                (self.tr("Fingerprint"), entry.sha256[:16]),
             ),
         )
 

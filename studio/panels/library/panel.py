@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -15,6 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayou
 from studio.base import paths
 from studio.base.errors import StudioError
 from studio.base.steps import Preview, UInt8Image
+from studio.checkpoints.catalogue import CatalogueEntry, read_catalogue
 from studio.panels.base import Action, Panel, Studio
 from studio.panels.library.details import (
     SAMPLES,
@@ -28,7 +28,7 @@ from studio.panels.library.details import (
 from studio.panels.library.rows import RowData, RowList
 from studio.panels.parts.models import architecture_name
 from studio.project.latents import Look, Seed
-from studio.project.requests import Tiles
+from studio.project.requests import Precision, Tiles
 from studio.project.session import Bookmark, GalleryItem, Session
 from studio.widgets.chips import ChipRow
 from studio.widgets.empty import EmptyState
@@ -47,18 +47,13 @@ SAMPLE_TILE = 64
 
 
 @cache
-def catalogue() -> tuple[dict[str, Any], ...]:
-    """The models that can be downloaded, from ``weights/catalog.json``; () when there is none."""
-    file = paths.weights() / "catalog.json"
+def catalogue() -> tuple[CatalogueEntry, ...]:
+    """The models that can be downloaded elsewhere; () when there is no catalogue."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        return read_catalogue(paths.weights() / "catalog.json")
+    except StudioError as error:
+        log.warning("%s", error.sentence())
         return ()
-    except (OSError, ValueError) as exc:
-        log.warning("the catalogue cannot be read: %s", exc)
-        return ()
-    models = found.get("models", []) if isinstance(found, dict) else found
-    return tuple(entry for entry in models if isinstance(entry, dict) and entry.get("name"))
 
 
 class LibraryPanel(Panel):
@@ -293,31 +288,15 @@ class LibraryPanel(Panel):
         self.pages.setCurrentWidget(wall if has_any else self.empty[shelf])
 
     def _fill_catalogue(self) -> None:
-        found = [entry for entry in catalogue() if self._matches(str(entry["name"]), str(entry.get("title", "")))]
+        found = [entry for entry in catalogue() if self._matches(entry.name, entry.title, entry.architecture)]
+        rows = [
+            RowData(
+                entry.name, entry.title, " · ".join((entry.architecture, size_words(entry.size), entry.licence)), "link"
+            )
+            for entry in found
+        ]
         self.catalogue.set_groups(
-            (
-                (
-                    self.tr("Made by others, free to download"),
-                    [
-                        RowData(
-                            str(entry["name"]),
-                            str(entry.get("title") or entry["name"]),
-                            " · ".join(
-                                part
-                                for part in (
-                                    str(entry.get("architecture") or ""),
-                                    size_words(int(entry.get("size") or 0)) if entry.get("size") else "",
-                                    str(entry.get("licence") or ""),
-                                )
-                                if part
-                            ),
-                            "link",
-                        )
-                        for entry in found
-                    ],
-                ),
-            ),
-            self._chosen.get("catalogue", ""),
+            ((self.tr("Made by others, free to download"), rows),), self._chosen.get("catalogue", "")
         )
         self.pages.setCurrentWidget(self.catalogue)
 
@@ -366,7 +345,7 @@ class LibraryPanel(Panel):
         if card.sha256 in self._samples:
             return
         seeds = tuple(Seed(seed=number) for number in range(1, SAMPLES[0] * SAMPLES[1] + 1))
-        precision = "exact" if self.studio.precision == "exact" else "fast"
+        precision: Precision = "exact" if self.studio.precision == "exact" else "fast"
         request = Tiles(model=card.sha256, precision=precision, latents=seeds, looks=(Look(psi=0.7),), tile=SAMPLE_TILE)
         self._sample_jobs[self.live(request, "samples")] = card.sha256
 
@@ -407,13 +386,14 @@ class LibraryPanel(Panel):
         if self.shelf == "gallery":
             item = next((item for item in session.gallery if item.id == key), None)
             return self._picture_details(item) if item is not None else None
-        entry = next((entry for entry in catalogue() if entry["name"] == key), None)
-        return _titled(str(entry.get("title") or key), CatalogueDetails(entry)) if entry is not None else None
+        entry = next((entry for entry in catalogue() if entry.name == key), None)
+        return _titled(entry.title, CatalogueDetails(entry)) if entry is not None else None
 
     def _model_details(self, card: ModelCard) -> QWidget:
         details = ModelDetails(card)
         details.use.connect(lambda: self._use_model(card))
         details.remove.connect(lambda: self.studio.models.remove(card))
+        details.assumed.connect(lambda name, value: self._assume(card, name, value))
         tiles = self._samples.get(card.sha256, {})
         for index, image in tiles.items():
             details.samples.set_tile(*divmod(index, SAMPLES[1]), image)
@@ -455,6 +435,10 @@ class LibraryPanel(Panel):
     def _use_model(self, card: ModelCard) -> None:
         self.studio.show_panel("explore")
         self.studio.use_model(card)
+
+    def _assume(self, card: ModelCard, name: str, value: object) -> None:
+        self._samples.pop(card.sha256, None)
+        self.studio.models.assume(card, name, value)
 
     def _use_bookmark(self, key: str) -> None:
         mark = next((mark for mark in self.studio.document.session.bookmarks if mark.id == key), None)
