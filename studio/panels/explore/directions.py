@@ -82,7 +82,7 @@ class DirectionsSection(Section):
 
     changed = Signal(object, str, str, bool)
     """``(pushes, text, drag, final)``."""
-    find = Signal(str)
+    find_asked = Signal(str)
     """"principal" or "factor"."""
     import_wanted = Signal()
     strip_needed = Signal(int)
@@ -226,10 +226,10 @@ class DirectionsSection(Section):
 
     def _find_menu(self) -> None:
         menu = QMenu(self)
-        menu.addAction(self.tr("Principal components"), lambda: self.find.emit("principal")).setToolTip(
+        menu.addAction(self.tr("Principal components"), lambda: self.find_asked.emit("principal")).setToolTip(
             self.tr("Along which the pictures of this model differ most")
         )
-        menu.addAction(self.tr("Factors of the style weights"), lambda: self.find.emit("factor"))
+        menu.addAction(self.tr("Factors of the style weights"), lambda: self.find_asked.emit("factor"))
         self._popup(menu)
 
     def _menu(self, index: int, at: QPoint) -> None:

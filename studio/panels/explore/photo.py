@@ -41,7 +41,7 @@ class PhotoSection(Section):
             tip=self.tr("0: as faithful as possible. 1: stays where the model is at home, so that edits look right."),
         )
         self.steps = NumberSlider(self.tr("Steps"), 20, 2000, 300, 10, 0)
-        self.run = text_button(self.tr("Find this picture"), self._toggle, kind="primary")
+        self.run = text_button(self.tr("Find this picture"), self._start_or_stop, kind="primary")
         self.run.setEnabled(False)
         self.plot = LossPlot()
         self.plot.setFixedHeight(96)
@@ -58,7 +58,7 @@ class PhotoSection(Section):
         self.area.clicked.connect(self.wanted)
         self.area.dropped.connect(self.dropped)
         self.editability.value_changed.connect(self.editability_changed)
-        self.space.chosen.connect(lambda s: self.editability.setEnabled(s == "w+"))
+        self.space.changed.connect(lambda s: self.editability.setEnabled(s == "w+"))
 
     def set_picture(self, pixels: UInt8Image, title: str) -> None:
         """The picture that is to be found."""
@@ -81,5 +81,5 @@ class PhotoSection(Section):
         self.note.setText(text)
         self.note.setVisible(bool(text))
 
-    def _toggle(self) -> None:
+    def _start_or_stop(self) -> None:
         (self.cancel if self.running else self.start).emit()

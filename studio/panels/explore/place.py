@@ -70,7 +70,7 @@ class PlaceSection(Section):
         self.seed.value_changed.connect(lambda v, f: self.went.emit(Seed(seed=int(v)), self.tr("Seed"), "seed", f))
         self.map.moved.connect(self._moved)
         self.map.tiles_needed.connect(self.tiles_needed)
-        self.space.chosen.connect(self.space_chosen)
+        self.space.changed.connect(self.space_chosen)
         self.both.toggled.connect(self.side_by_side)
 
     def roll(self) -> None:

@@ -50,7 +50,7 @@ class Pushing(Role):
         self._asked: FilmStrip | None = None
         self._suggest_for: Push | None = None
         section.changed.connect(lambda pushes, text, drag, final: panel.edit(text, drag, final, directions=pushes))
-        section.find.connect(self.find)
+        section.find_asked.connect(self.find)
         section.import_wanted.connect(self._choose)
         section.strip_needed.connect(lambda _: self.ask_strip())
         section.range_wanted.connect(self._suggest)

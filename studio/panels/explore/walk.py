@@ -33,7 +33,7 @@ class WalkSection(Section):
     play = Signal(bool)
     scrubbed = Signal(int)
     """Show this frame."""
-    render = Signal()
+    render_asked = Signal()
     measure = Signal()
     thumbnails_needed = Signal()
 
@@ -47,7 +47,9 @@ class WalkSection(Section):
             self.tr("+ key"), self.key_wanted.emit, tip=self.tr("Add the present picture as a key")
         )
         self.renderer = text_button(
-            self.tr("Render…"), self.render.emit, tip=self.tr("MP4, WebP, GIF or single pictures, exactly as played")
+            self.tr("Render…"),
+            self.render_asked.emit,
+            tip=self.tr("MP4, WebP, GIF or PNG, exactly as played"),
         )
         self.loop = icon_button("loop", self.tr("Closed loop"), checkable=True, framed=True)
         self.curve = ChipRow(
@@ -82,8 +84,8 @@ class WalkSection(Section):
         self.player.toggled.connect(self._play)
         self.loop.clicked.connect(lambda on: self._edit(self.tr("Closed loop"), loop=bool(on)))
         self.noise_loop.clicked.connect(lambda on: self._edit(self.tr("Noise drifts"), noise_loop=bool(on)))
-        self.curve.chosen.connect(lambda c: self._edit(self.tr("Curve of the walk"), curve=c))
-        self.easing.chosen.connect(
+        self.curve.changed.connect(lambda c: self._edit(self.tr("Curve of the walk"), curve=c))
+        self.easing.changed.connect(
             lambda e: self._edit(
                 self.tr("Easing"), keys=tuple(msgspec.structs.replace(k, easing=e) for k in self._walk.keys)
             )

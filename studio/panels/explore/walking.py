@@ -49,7 +49,7 @@ class Walking(Role):
         section.visited.connect(lambda latent: panel.change(self.tr("Go to the key"), latent=latent))
         section.play.connect(self.play)
         section.scrubbed.connect(self._scrub)
-        section.render.connect(self.render)
+        section.render_asked.connect(self.render)
         section.measure.connect(self._measure)
         self.player.shown.connect(self._show_frame)
         self.player.playing_changed.connect(section.set_playing)

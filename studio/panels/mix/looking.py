@@ -36,7 +36,7 @@ class MatrixRole(Role):
                 self.tr("Layers of the matrix"), "matrix", final, matrix_first=first, matrix_last=last
             )
         )
-        section.adopted.connect(panel.adopt)
+        section.adopted.connect(panel.adopt_cell)
         section.opened.connect(self.ask)
 
     def ask(self) -> None:

@@ -35,7 +35,7 @@ class MatrixSection(Section):
         self.add(self.grid)
         self.first.value_changed.connect(self._edited)
         self.last.value_changed.connect(self._edited)
-        self.grid.activated.connect(self.adopted)
+        self.grid.clicked.connect(self.adopted)
         self.toggled.connect(lambda on: self.opened.emit() if on else None)
 
     def show_range(self, first: int, last: int, layers: int) -> None:

@@ -69,7 +69,7 @@ class MixPanel(GeneratorPanel):
         for part in (self.models, self.presets, where, self.matrix.section, self.labels, self.look):
             inspector.add(part)
 
-        self.chips.chosen.connect(self._chip)
+        self.chips.changed.connect(self._chip)
         self.board.weight_changed.connect(self._weight)
         self.board.column_renamed.connect(self._rename)
         self.board.add_asked.connect(lambda _: self.sourcing.menu())
@@ -245,7 +245,7 @@ class MixPanel(GeneratorPanel):
         weights = board_weights.apply_preset(self.state, self.layers, name, base=0, other=columns - 1)
         self.change(self.tr("Preset"), weights=weights)
 
-    def adopt(self, row: int, column: int) -> None:
+    def adopt_cell(self, row: int, column: int) -> None:
         """A cell of the matrix becomes the board: ``row`` gives the picture, ``column`` the layers of the range."""
         state: MixState = self.state
         last = state.matrix_last if state.matrix_last >= 0 else len(self.layers) - 1
@@ -281,7 +281,8 @@ class MixPanel(GeneratorPanel):
     def _band_action(self, band: str, what: str) -> None:
         field = {"solo": "band_solo", "mute": "band_mute", "lock": "band_locked"}[what]
         now = set(getattr(self.state, field)) ^ {band}
-        self.change(self._verb(what), **{field: tuple(b for b in board_weights.BANDS if b in now)})
+        bands: dict[str, Any] = {field: tuple(b for b in board_weights.BANDS if b in now)}
+        self.change(self._verb(what), **bands)
 
     def _verb(self, what: str) -> str:
         return {"solo": self.tr("Solo"), "mute": self.tr("Mute"), "lock": self.tr("Lock")}[what]

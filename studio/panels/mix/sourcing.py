@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -34,6 +35,8 @@ class Sourcing(Role):
     """Adds sources and knows their thumbnails."""
 
     keys = frozenset({"read", "sources"})
+
+    panel: MixPanel
 
     def __init__(self, panel: MixPanel) -> None:
         super().__init__(panel)
@@ -69,7 +72,7 @@ class Sourcing(Role):
         if bookmarks:
             menu.addSeparator()
         for bookmark in bookmarks[:30]:
-            menu.addAction(bookmark.name, lambda b=bookmark: self.panel.accept_bookmark(b))
+            menu.addAction(bookmark.name, partial(self.panel.accept_bookmark, bookmark))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(QCursor.pos() + QPoint(-20, 8))
 

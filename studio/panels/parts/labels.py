@@ -6,6 +6,7 @@ What is not set by hand follows the seed, drawn from the model's own mixture.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -192,7 +193,7 @@ class LabelControls(Section):
             FREE,
             0.02,
             2,
-            text_of=lambda v, i=index: self._toggle_text(i, v),
+            text_of=partial(self._toggle_text, index),
             tip=self.tr("0: without. 1: with. Beyond 1: more than the model ever saw. Double-click: follow the seed."),
         )
         slider.value_changed.connect(lambda v, f, i=index: self._set({i: None if v < 0 else v}, f"label{i}", f))

@@ -69,7 +69,7 @@ class LookControls(Section):
 
         self.psi.value_changed.connect(lambda v, f: self._edit(self.tr("Truncation"), "psi", f, psi=v))
         self.cutoff.value_changed.connect(self._cutoff_changed)
-        self.mode.chosen.connect(lambda m: self._noise(self.tr("Noise"), "", True, mode=m))
+        self.mode.changed.connect(lambda m: self._noise(self.tr("Noise"), "", True, mode=m))
         self.strength.value_changed.connect(
             lambda v, f: self._noise(self.tr("Noise strength"), "strength", f, strength=v)
         )
