@@ -192,19 +192,22 @@ class Codes:
         Points are mapped one by one and kept: a batch would be rounded differently than its members alone, and then
         a picture would depend on what it was asked together with.
         """
-        labels = point.labels
-        drawn = None if labels is None else labels.numpy().tobytes()
-        kind = type(self._net).__name__
-        key = ("w", self.model.sha, kind, str(self.model.device), point.z.numpy().tobytes(), drawn)
-        w = self.model.ctx.cache.make(key, lambda: self._map(point))
-        ws = w.expand(self._net.num_ws, -1) if w.shape[0] == 1 else w
-        return truncate(ws, self._net.w_avg, self.look.psi, self.look.cutoff)
+        net, look = self._net, self.look
+        # A network with a mapping is truncated here, so that one mapping serves every psi.  One without knows itself
+        # what of its input is z and may be pulled to the mean, and what is a class and may not.
+        own = (look.psi, look.cutoff) if net.num_ws == 1 else (1.0, None)
+        drawn = None if point.labels is None else point.labels.numpy().tobytes()
+        kind = type(net).__name__
+        key = ("w", self.model.sha, kind, str(self.model.device), point.z.numpy().tobytes(), drawn, own)
+        w = self.model.ctx.cache.make(key, lambda: self._map(point, *own))
+        ws = w.expand(net.num_ws, -1) if w.shape[0] == 1 else w
+        return ws if net.num_ws == 1 else truncate(ws, net.w_avg, look.psi, look.cutoff)
 
-    def _map(self, point: Point) -> Tensor:
+    def _map(self, point: Point, psi: float, cutoff: int | None) -> Tensor:
         device = self.model.device
         labels = None if point.labels is None else point.labels[None].to(device)
         with torch.no_grad():
-            ws = self._net.map(point.z[None].to(device), labels)[0]
+            ws = self._net.map(point.z[None].to(device), labels, psi, cutoff)[0]
         same = bool((ws == ws[:1]).all())
         return (ws[:1] if same else ws).clone()
 
@@ -241,7 +244,8 @@ class Codes:
             ws = rows
         else:
             raise _unfit(latent, f"It has {rows.shape[0]} layers, this model has {net.num_ws}.")
-        return ws if latent.form == "ws" else truncate(ws, net.w_avg, self.look.psi, self.look.cutoff)
+        settled = latent.form == "ws" or net.num_ws == 1
+        return ws if settled else truncate(ws, net.w_avg, self.look.psi, self.look.cutoff)
 
     def _mixed(self, latent: Mixed) -> Tensor:
         if not latent.sources:

@@ -54,10 +54,7 @@ def style_weights(net: Any, layer: int) -> Float64Array:
         for module in _style_modules(synthesis, layer):
             found.append(cast(Tensor, module.affine.weight))
     else:
-        first = next((p for p in net.parameters() if p.dim() >= 2 and net.z_dim in p.shape[:2]), None)
-        if first is not None:
-            at = 0 if isinstance(_owner(net, first), nn.ConvTranspose2d) else 1
-            found.append(first.movedim(at, 0).reshape(first.shape[at], -1)[: net.z_dim].t())
+        found += _first_layer(net)
     if not found:
         raise StudioError(
             "This model has no style weights to factorise.",
@@ -67,8 +64,15 @@ def style_weights(net: Any, layer: int) -> Float64Array:
     return torch.cat([w.detach().double().cpu() for w in found]).numpy()
 
 
-def _owner(net: nn.Module, parameter: Tensor) -> nn.Module | None:
-    return next((m for m in net.modules() if any(p is parameter for p in m._parameters.values())), None)
+def _first_layer(net: Any) -> list[Tensor]:
+    """What the first layer makes of the network's input: its weights as rows ``[outputs, w_dim]``."""
+    for module in net.modules():
+        if isinstance(module, nn.Linear) and module.in_features == net.w_dim:
+            return [module.weight]
+        if isinstance(module, nn.ConvTranspose2d | nn.Conv2d) and module.in_channels == net.w_dim:
+            inputs = 0 if isinstance(module, nn.ConvTranspose2d) else 1
+            return [module.weight.movedim(inputs, 0).reshape(net.w_dim, -1).t()]
+    return []
 
 
 def _style_modules(synthesis: Any, layer: int) -> Iterator[Any]:
