@@ -70,6 +70,8 @@ def layer_table(resolution: int) -> tuple[Layer, ...]:
 class Mapping(nn.Module):
     """z (and the embedded label) to w: fully connected layers with learning-rate multiplier 0.01."""
 
+    w_avg: Tensor
+
     def __init__(self, z_dim: int, c_dim: int, w_dim: int, num_layers: int, *, lr: float = 0.01) -> None:
         super().__init__()
         self.z_dim, self.c_dim, self.w_dim, self.num_layers = z_dim, c_dim, w_dim, num_layers
@@ -122,7 +124,7 @@ class SynthesisLayer(nn.Module):
         elif noise == "const":
             plane = cast(Tensor, self.noise_const)[None, None].float()
         else:
-            plane = noise_plane(cast("int | NoiseCircle", noise), self.index, r)[None, None].to(x.device)
+            plane = noise_plane(noise, self.index, r)[None, None].to(x.device)
         s = strength[self.index] if isinstance(strength, Tensor) else strength
         return plane * (self.noise_strength.float() * s)
 
@@ -320,7 +322,7 @@ class StyleGAN2(nn.Module):
     @property
     def w_avg(self) -> Tensor:
         """The mean w, ``[w_dim]`` float32."""
-        return cast(Tensor, self.mapping.w_avg).float()
+        return self.mapping.w_avg.float()
 
     @property
     def low_resolutions(self) -> tuple[int, ...]:
@@ -344,7 +346,7 @@ class StyleGAN2(nn.Module):
 
     def map(self, z: Tensor, labels: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """z ``[N, z_dim]`` to ws ``[N, num_ws, w_dim]`` float32; layers below ``cutoff`` go to ``w_avg`` by ``psi``."""
-        w = self.mapping(z, labels)
+        w: Tensor = self.mapping(z, labels)
         ws = w[:, None].repeat(1, self.num_ws, 1)
         if psi != 1.0:
             end = self.num_ws if cutoff is None else cutoff
@@ -377,7 +379,7 @@ class StyleGAN2(nn.Module):
         """Like :meth:`synthesize`, with the pictures of all resolutions up to ``size``, small to large."""
         if size is not None and size != self.resolution and size not in self.low_resolutions:
             raise ValueError(
-                f"this network makes pictures of {self.low_resolutions + (self.resolution,)} px, not {size}"
+                f"this network makes pictures of {(*self.low_resolutions, self.resolution)} px, not {size}"
             )
         grouped = not self.training and self.compute_dtype == torch.float32
         x: Tensor | None = None

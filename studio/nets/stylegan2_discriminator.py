@@ -93,7 +93,7 @@ class Epilogue(nn.Module):
     def forward(self, x: Tensor, cmap: Tensor | None) -> Tensor:
         """``[N, C, 4, 4]`` to ``[N]``."""
         x = self.conv(minibatch_std(x))
-        x = self.out(self.fc(x.flatten(1)))
+        x = cast(Tensor, self.out(self.fc(x.flatten(1))))
         if cmap is None:
             return x[:, 0]
         return (x * cmap).sum(dim=1) / math.sqrt(self.cmap_dim)

@@ -39,7 +39,7 @@ def is_standard_fir(kernel: Tensor) -> bool:
 
 
 def fir(x: Tensor, kernel: Tensor, pad: tuple[int, int, int, int], gain: float = 1.0) -> Tensor:
-    """Filter every channel with ``kernel`` (``[4, 4]``, symmetric) after padding (left, right, top, bottom) by zeros."""
+    """Filter every channel with ``kernel`` (``[4, 4]``, symmetric) after zero padding (left, right, top, bottom)."""
     c = x.shape[1]
     k = (kernel * gain).to(x.dtype)[None, None].expand(c, 1, -1, -1)
     return F.conv2d(F.pad(x, pad), k, groups=c)

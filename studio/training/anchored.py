@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from studio.nets.stylegan2 import StyleGAN2
 from studio.nets.stylegan2_ops import FullyConnected
@@ -18,28 +19,47 @@ BAND_CUTS = (3, 7)
 
 
 def banded_codes(
-    g: StyleGAN2, spec: AnchorSpec, f: Tensor, gen: torch.Generator, *, mixed: float = 0.5, spread: float = 0.2
+    g: StyleGAN2,
+    spec: AnchorSpec,
+    f: Tensor,
+    gen: torch.Generator,
+    *,
+    mixed: float = 0.4,
+    spread: float = 0.2,
+    exact: float = 0.5,
 ) -> Tensor:
     """ws ``[N, num_ws, w_dim]`` for pictures with factors ``f``.
 
-    A part ``mixed`` of them takes its coarse, middle and fine layers from three different codes, each true only in the
-    factors of its own band: so hair and clothes are taught to the coarse layers, the face to the middle ones, and the
-    colours to the fine ones.  ``spread``: largest change of the distance from the mean w (truncation robustness).
+    A part ``mixed`` of them takes its fine layers from another code than its coarse and middle ones (and a third of
+    those its middle layers from yet another), each true only in the factors of its own band: so hair and clothes are
+    taught to the coarse layers, the face to the middle ones, and the colours to the fine ones.  ``spread``: largest
+    change of the distance from the mean w (truncation robustness).  ``exact``: the part whose codes are written down
+    from :func:`codebook` instead of asked from the mapping, so that the synthesis never waits for it.
     """
     n = f.shape[0]
     device = g.w_avg.device
     bands = spec.bands()
-    straight = torch.rand(n, 1, generator=gen) >= mixed
-    parts = []
-    for band in range(3):
-        keep = straight | (bands[None] == band)
-        parts.append(torch.where(keep, f, spec.shuffled(f, gen)))
+    draw = torch.rand(n, 1, generator=gen)
+    straight = draw >= mixed
+    two = draw >= mixed / 3
+    other = spec.shuffled(f, gen)
+    coarse = torch.where(straight | torch.where(two, bands[None] < 2, bands[None] == 0), f, other)
+    middle = torch.where(bands[None] == 1, f, spec.shuffled(f, gen))
+    fine = torch.where(bands[None] == 2, f, spec.shuffled(f, gen))
+    parts = (coarse, middle, fine)
     codes = [spec.codes(p, gen, drop=0.1, drop_all=0.25, extra=0.12) for p in parts]
-    z = torch.cat([codes[0].z, *(torch.where(straight, codes[0].z, x.z) for x in codes[1:])])
-    c = torch.cat([codes[0].c, *(torch.where(straight, codes[0].c, x.c) for x in codes[1:])])
+    same = (two, straight)
+    z = torch.cat([codes[0].z, *(torch.where(m, codes[0].z, x.z) for m, x in zip(same, codes[1:], strict=True))])
+    c = torch.cat([codes[0].c, *(torch.where(m, codes[0].c, x.c) for m, x in zip(same, codes[1:], strict=True))])
     w = g.mapping(z.to(device), c.to(device)).view(3, n, -1)
     with torch.no_grad():
         g.mapping.w_avg.copy_(w.detach().mean(dim=(0, 1)).lerp(g.mapping.w_avg, 0.995))
+    if exact:
+        written = torch.stack([spec.one_hot(p) for p in parts]).to(device)
+        written[1] = torch.where(two.to(device), written[0], written[1])
+        written[2] = torch.where(straight.to(device), written[0], written[2])
+        use = (torch.rand(1, n, 1, generator=gen) < exact).to(device)
+        w = torch.where(use, written @ codebook(spec, g.w_dim).to(device), w)
     a, b = (min(cut, g.num_ws) for cut in BAND_CUTS)
     ws = torch.cat(
         (
@@ -71,6 +91,20 @@ def mapping_groups(g: StyleGAN2, lr: float, boost: float) -> list[dict[str, obje
     return [{"params": rest, "lr": lr, "scale": 1.0}, {"params": hidden, "lr": lr * boost, "scale": boost}]
 
 
+def codebook(spec: AnchorSpec, w_dim: int, seed: int = 0) -> Tensor:
+    """A direction of w for every factor value, ``[spec.z_dim, w_dim]``: orthogonal; w gets mean square 1."""
+    return _codebook(spec.z_dim, len(spec.factors), w_dim, seed)
+
+
+@functools.lru_cache(maxsize=4)
+def _codebook(values: int, factors: int, w_dim: int, seed: int) -> Tensor:
+    gen = torch.Generator().manual_seed(seed)
+    noise = torch.randn(max(w_dim, values), values, generator=gen)
+    # More values than dimensions (tiny test networks): no orthogonal directions, random ones must do.
+    basis = torch.linalg.qr(noise).Q.t() if values <= w_dim else F.normalize(noise[:w_dim].t(), dim=1)
+    return basis * (w_dim / factors) ** 0.5
+
+
 def warm_up_mapping(
     g: StyleGAN2,
     spec: AnchorSpec,
@@ -82,37 +116,59 @@ def warm_up_mapping(
     rate: float = 1.0,
     report: Callable[[int, float, float], None] | None = None,
 ) -> float:
-    """Teach the mapping alone to tell the factors apart: w must give them away to a linear reader.
+    """Teach the mapping alone to tell the factors apart: w becomes the sum of one fixed direction for each value.
 
-    Without this the synthesis would have to wait until the mapping has found out what a largest entry is.  Returns
-    the share of factor values that can be read from w at the end.
+    Without this the synthesis would have to wait until the mapping has found out what a largest entry is, and what z
+    says would stay faint in w beside what the label says.  Returns the share of factor values read back rightly.
     """
     device = g.w_avg.device
-    reader = nn.ModuleList([FullyConnected(g.w_dim, len(x.values)) for x in spec.factors]).to(device)
+    book = codebook(spec, g.w_dim).to(device)
+    unit = book.square().sum(dim=1).mean()
+    rates = (rate, 0.01)
     groups = [
-        {"params": [p for n, p in g.mapping.named_parameters() if n.startswith("fc")], "lr": rate},
-        {"params": [*g.mapping.embed.parameters(), *reader.parameters()], "lr": 0.01},
+        {"params": [p for n, p in g.mapping.named_parameters() if n.startswith("fc")], "lr": rates[0]},
+        {"params": list(g.mapping.embed.parameters()), "lr": rates[1]},
     ]
     opt = torch.optim.Adam(groups, betas=(0.9, 0.99))
     right = 0.0
     for step in range(steps):
-        for group, base in zip(opt.param_groups, (rate, 0.01), strict=True):
+        for group, base in zip(opt.param_groups, rates, strict=True):
             group["lr"] = base * min(1.0, (step + 1) / 50) * max(0.02, 1 - step / steps)
         v = spec.shuffled(f[torch.randint(f.shape[0], (batch,), generator=gen)], gen)
-        codes = spec.codes(v, gen, drop=0.1, drop_all=0.25, extra=0.12)
+        codes = spec.codes(v, gen, drop=0.1, drop_all=0.35, extra=0.12)
         w = g.mapping(codes.z.to(device), codes.c.to(device))
+        truth = spec.one_hot(v).to(device)
+        score = w @ book.t() / unit
+        parts = [score[:, x.start : x.start + len(x.values)] for x in spec.factors]
         v = v.to(device)
-        logits = [head(w) * 4 for head in reader]
-        loss = torch.stack([F.cross_entropy(x, v[:, i]) for i, x in enumerate(logits)]).sum()
-        size = w.square().mean(dim=1)
-        (loss + 0.5 * (size - 1).square().mean()).backward()
+        named = torch.stack([F.cross_entropy(y * 8, v[:, i]) for i, y in enumerate(parts)]).mean()
+        loss = (w - truth @ book).square().mean() + named
+        loss.backward()
         opt.step()
         opt.zero_grad(set_to_none=True)
         if step % 50 == 0 or step == steps - 1:
-            right = float(torch.stack([(x.argmax(1) == v[:, i]).float().mean() for i, x in enumerate(logits)]).mean())
+            right = float(torch.stack([(y.argmax(1) == v[:, i]).float().mean() for i, y in enumerate(parts)]).mean())
             if report is not None:
                 report(step, float(loss.detach()), right)
     with torch.no_grad():
-        codes = spec.codes(spec.shuffled(f, gen), gen)
+        codes = spec.codes(spec.shuffled(f, gen), gen, drop_all=0.5)
         g.mapping.w_avg.copy_(g.mapping(codes.z.to(device), codes.c.to(device)).mean(dim=0))
     return right
+
+
+@torch.no_grad()
+def refit_affines(g: StyleGAN2, old_w: Tensor, new_w: Tensor) -> None:
+    """After the mapping has learned other codes: affine layers that give the old styles for the new w.
+
+    ``old_w`` and ``new_w`` ``[N, w_dim]`` are codes of the same pictures; least squares in float64.
+    """
+    x = torch.cat((new_w, torch.ones(len(new_w), 1)), dim=1).double()
+    gram = x.t() @ x
+    gram = gram + 1e-3 * gram.diagonal().mean() * torch.eye(len(gram), dtype=torch.float64)
+    solve = torch.linalg.solve(gram, x.t())
+    for module in g.synthesis.modules():
+        affine = getattr(module, "affine", None)
+        if isinstance(affine, FullyConnected):
+            fit = (solve @ affine(old_w).double()).float()
+            affine.weight.copy_(fit[:-1].t() * affine.weight.shape[1] ** 0.5)
+            affine.bias.copy_(fit[-1])

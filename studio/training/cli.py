@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 import sys
 from pathlib import Path
 
@@ -31,6 +32,15 @@ def _parser() -> argparse.ArgumentParser:
             p.add_argument(name, action=argparse.BooleanOptionalAction, default=field.default)
         else:
             p.add_argument(name, type=type(field.default), default=field.default)
+    e = sub.add_parser("export", help="an embedded model from a finished training", description="Score and export.")
+    e.add_argument("--data", required=True, help="the pictures that it was trained on")
+    e.add_argument("--out", required=True, help="name of the training (its folder in --runs)")
+    e.add_argument("--runs", default="runs", help="where working folders are")
+    e.add_argument("--weights", default="weights", help="folder for NAME.safetensors and NAME.json")
+    e.add_argument("--name", required=True, help="name of the model")
+    e.add_argument("--title", default="", help="the name that people see")
+    e.add_argument("--about", default=None, help="JSON file with data, credit, licence, assumptions, training notes")
+    e.add_argument("--judge-steps", type=int, default=1200, help="steps of the label judge (0: leave it out)")
     return parser
 
 
@@ -41,13 +51,15 @@ def main(argv: list[str]) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        return _stylegan2(args)
+        return _stylegan2(args) if args.command == "stylegan2" else _export(args)
     except StudioError as exc:
-        print(exc.sentence(), file=sys.stderr)
+        sys.stderr.write(exc.sentence() + "\n")
         return 1
-    except KeyboardInterrupt:
-        print("Stopped. The last snapshot is kept; --resume continues from it.", file=sys.stderr)
-        return 130
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def _stylegan2(args: argparse.Namespace) -> int:
@@ -57,7 +69,9 @@ def _stylegan2(args: argparse.Namespace) -> int:
 
     cfg = TrainConfig.from_dict(vars(args))
     data = load_pictures(args.data, cfg.size, labels=args.labels)
-    print(f"{len(data)} pictures at {cfg.size} px", flush=True)
+    _say(f"{len(data)} pictures at {cfg.size} px")
+    asked: list[int] = []
+    previous = {s: signal.signal(s, lambda number, _: asked.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
     steps = train(
         cfg,
         data,
@@ -66,6 +80,7 @@ def _stylegan2(args: argparse.Namespace) -> int:
         minutes=args.minutes,
         resume=args.resume,
         save_minutes=args.save_minutes,
+        stop=lambda: bool(asked),
     )
     try:
         shown = 0
@@ -73,8 +88,32 @@ def _stylegan2(args: argparse.Namespace) -> int:
             event = next(steps)
             if isinstance(event, Loss) and event.step - shown >= 2000:
                 shown = event.step
-                print(event.step, " ".join(f"{k} {v:.4f}" for k, v in event.values.items()), flush=True)
+                _say(f"{event.step} " + " ".join(f"{k} {v:.4f}" for k, v in event.values.items()))
     except StopIteration as stop:
         result = stop.value
-    print(f"{result.seen} pictures seen in {result.minutes:.1f} minutes; {result.snapshot}", flush=True)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if asked:
+        _say("Stopped as asked; --resume continues from here.")
+    _say(f"{result.seen} pictures seen in {result.minutes:.1f} minutes; {result.snapshot}")
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    import json
+
+    from studio.training.publish import publish
+
+    about = json.loads(Path(args.about).read_text("utf-8")) if args.about else {}
+    card = publish(
+        Path(args.runs) / args.out,
+        Path(args.data),
+        Path(args.weights),
+        args.name,
+        title=args.title or args.name,
+        about=about,
+        judge_steps=args.judge_steps,
+    )
+    _say(json.dumps(card["scores"], indent=1))
     return 0

@@ -45,6 +45,8 @@ class TrainConfig:
     decay_to: float = 0.05
     d_mapping_layers: int = 2
     d_channel_scale: float = 1.0
+    d_size: int = 0
+    """The discriminator looks at pictures averaged down to this size (0: the full size)."""
     r1_gamma: float = 2.0
     r1_every: int = 16
     pl_weight: float = 2.0

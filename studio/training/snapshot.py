@@ -15,11 +15,11 @@ def save_snapshot(path: Path, state: dict[str, Any]) -> None:
     """Write ``state`` (tensors, numbers, strings, lists, dicts) so that ``path`` is always a whole snapshot."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
-    with open(temporary, "wb") as f:
+    with temporary.open("wb") as f:
         torch.save(state, f)
         f.flush()
         os.fsync(f.fileno())
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def load_snapshot(path: Path) -> dict[str, Any]:

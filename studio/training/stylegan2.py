@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +43,11 @@ def train(
     minutes: float = 0.0,
     resume: bool = False,
     save_minutes: float = 4.0,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Steps[Trained]:
     """Train into ``folder`` (``snapshot.pt``, ``log.jsonl``, ``samples_*.png``) for at most ``minutes`` (0: no limit).
 
+    ``stop`` is asked before every batch; when it says yes, the training saves and ends as at its time limit.
     Yields :class:`Progress` for every batch, :class:`Loss` every tenth, :class:`Preview` with every snapshot.
     """
     dev = torch.device(device)
@@ -56,7 +59,7 @@ def train(
     if resume and path.exists():
         t.load(load_snapshot(path))
     start, before = time.monotonic(), t.minutes
-    log = open(folder / "log.jsonl", "a", encoding="utf-8", buffering=1)  # noqa: SIM115 - closed by the stack below
+    log = (folder / "log.jsonl").open("a", encoding="utf-8", buffering=1)
     with contextlib.ExitStack() as stack:
         stack.enter_context(log)
 
@@ -86,7 +89,7 @@ def train(
         count = 0
         while True:
             t.minutes = before + elapsed()
-            limit = bool(minutes) and elapsed() >= minutes
+            limit = stop() or (bool(minutes) and elapsed() >= minutes)
             done = bool(cfg.images) and t.seen >= cfg.images
             if limit or done or elapsed() - saved >= save_minutes:
                 save_snapshot(path, t.state())

@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from studio.nets.stylegan2 import StyleGAN2
+from studio.nets.stylegan2 import StyleGAN2, TrainNoise
 from studio.nets.stylegan2_discriminator import Discriminator
 from studio.training import losses
 from studio.training.anchor import AnchorSpec
@@ -22,11 +23,11 @@ from studio.training.ema import Ema
 def half_precision_pays(device: torch.device) -> bool:
     """Whether bfloat16 arithmetic is fast here (CUDA, or a CPU with AMX / AVX512-BF16)."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     if device.type != "cpu":
         return False
     check = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(check and check())
+    return bool(check is not None and check())
 
 
 class Trainer:
@@ -53,7 +54,8 @@ class Trainer:
         groups = mapping_groups(self.g, cfg.lr_g, cfg.lr_mapping)
         self.opt_g = torch.optim.Adam(groups, betas=(cfg.beta1, 0.99), eps=1e-8, fused=device.type != "mps")
         d_c = 0 if self.spec is None else self.spec.one_hot_dim if cfg.anchor else c_dim
-        widths = {r: max(8, int(c * cfg.d_channel_scale)) for r, c in cfg.widths().items()}
+        self.d_size = cfg.d_size or cfg.size
+        widths = {r: max(8, int(c * cfg.d_channel_scale)) for r, c in cfg.widths().items() if r <= self.d_size}
         self.d = Discriminator(widths, c_dim=d_c, mapping_layers=cfg.d_mapping_layers).to(device).train()
         self.d.compute_dtype = self.g.compute_dtype
         hidden = [p for k, p in self.d.named_parameters() if k.startswith("mapping.fc")]
@@ -68,12 +70,13 @@ class Trainer:
         if cfg.noise_fixed:
             self._fix_noise(cfg.noise_fixed)
         self.steps = 0
+        self.age = 0
         self.seen = 0
         self.minutes = 0.0
         self.warm = False
 
     def _fix_noise(self, strength: float) -> None:
-        """Give the 8 to 32 px layers a constant noise strength, so that shapes may vary a little but flats stay flat."""
+        """Give the 8 to 32 px layers a constant noise strength: shapes may vary a little, flats stay flat."""
         for net in (self.g, self.ema.net):
             for name, p in net.named_parameters():
                 if name.endswith("noise_strength"):
@@ -82,7 +85,7 @@ class Trainer:
 
     def learning_rate(self, part: float) -> float:
         """Multiplier of the learning rate after ``part`` (0..1) of the training."""
-        rise = min(1.0, (self.seen / self.cfg.batch + 1) / 100)
+        rise = min(1.0, (self.age + 1) / 100)
         start = self.cfg.decay_from
         if part <= start:
             return rise
@@ -105,6 +108,7 @@ class Trainer:
         if fakes is not None:
             out |= self.discriminator_step(fakes, cond)
         self.steps += 1
+        self.age += 1
         self.seen += self.cfg.batch
         self.ema.update(self.g, self.cfg.batch, self.seen)
         return out
@@ -125,7 +129,7 @@ class Trainer:
             count = max(4, int(cfg.batch * cfg.adv_share)) if cfg.anchor else cfg.batch
             ws, cond = self.anchored_fakes(count) if cfg.anchor else self.plain_fakes(count)
             ws_parts.append(ws)
-        noise = "none" if cfg.anchor and not cfg.noise_fixed else "random"
+        noise: TrainNoise = "none" if cfg.anchor and not cfg.noise_fixed else "random"
         pictures = self.g.synthesize_all(torch.cat(ws_parts), noise)
         loss = pictures[-1].new_zeros(())
         n = 0
@@ -138,6 +142,7 @@ class Trainer:
         if self.adversarial:
             fakes = pictures[-1][n:]
             self.d.requires_grad_(False)
+            fakes = self.reduced(fakes)
             adv = losses.g_nonsaturating(self.d(augment(fakes, self.ada.strength, self.gen), cond))
             self.d.requires_grad_(True)
             out["generator"] = float(adv.detach())
@@ -149,6 +154,11 @@ class Trainer:
         self.opt_g.step()
         self.opt_g.zero_grad(set_to_none=True)
         return out, fakes, cond
+
+    def reduced(self, x: Tensor) -> Tensor:
+        """Pictures at the size that the discriminator looks at."""
+        k = x.shape[-1] // self.d_size
+        return x if k == 1 else F.avg_pool2d(x, k)
 
     def path_length_step(self) -> float:
         """Add the gradient of the lazy path length penalty, on half a batch; returns the mean length."""
@@ -205,7 +215,7 @@ class Trainer:
         cfg = self.cfg
         n = fakes.shape[0]
         index = torch.randint(len(self.pictures), (n,), generator=self.gen)
-        real = to_float(self.pictures.images[index], self.device)
+        real = self.reduced(to_float(self.pictures.images[index], self.device))
         if cfg.flip:
             real = torch.where(torch.rand(n, 1, 1, 1, generator=self.gen).to(self.device) < 0.5, real.flip(3), real)
         real_c: Tensor | None = None
@@ -287,6 +297,7 @@ class Trainer:
             "ada": {"strength": self.ada.strength, "sign": self.ada.sign},
             "pl_mean": self.pl_mean,
             "steps": self.steps,
+            "age": self.age,
             "seen": self.seen,
             "minutes": self.minutes,
             "warm": self.warm,
@@ -303,13 +314,15 @@ class Trainer:
             self.ema.net.load_state_dict(state["ema"])
             # The learning rates are set before every step; what changes with the settings is not in the snapshot.
             self.opt_g.load_state_dict(self._with_groups(state["opt_g"], self.opt_g))
-            if "d" in state:
-                self.d.load_state_dict(state["d"])
-                self.opt_d.load_state_dict(self._with_groups(state["opt_d"], self.opt_d))
-                self.ada.sign = state["ada"]["sign"]
-                if self.ada.adaptive:
-                    self.ada.strength = state["ada"]["strength"]
-                self.pl_mean = state["pl_mean"].to(self.device)
+            self.age = state.get("age", 100)
+        own = self.d.state_dict()
+        if "d" in state and {k: v.shape for k, v in state["d"].items()} == {k: v.shape for k, v in own.items()}:
+            self.d.load_state_dict(state["d"])
+            self.opt_d.load_state_dict(self._with_groups(state["opt_d"], self.opt_d))
+            self.ada.sign = state["ada"]["sign"]
+            if self.ada.adaptive:
+                self.ada.strength = state["ada"]["strength"]
+            self.pl_mean = state["pl_mean"].to(self.device)
         if self.cfg.noise_fixed:
             self._fix_noise(self.cfg.noise_fixed)
         self.steps, self.seen, self.minutes = state.get("steps", 0), state["seen"], state["minutes"]

@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = rows()
     for row in table:
         picture(row).save(path / row["file"])
-    with open(path / "labels.csv", "w", newline="") as f:
+    with (path / "labels.csv").open("w", newline="") as f:
         writer = csv.DictWriter(f, table[0])
         writer.writeheader()
         writer.writerows(table)

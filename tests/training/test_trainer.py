@@ -78,6 +78,12 @@ def test_resumed_equals_uninterrupted(folder: Path, tmp_path: Path, anchor: bool
         assert all(torch.equal(a[k], b[k]) for k in a), name
 
 
+def test_discriminator_may_look_at_a_smaller_picture(folder: Path) -> None:
+    t = Trainer(tiny(anchor=True, d_size=8), load_pictures(folder, 16), torch.device("cpu"))
+    assert t.d.resolution == 8
+    assert set(t.step(0.0)) >= {"reconstruction", "generator", "discriminator", "r1"}
+
+
 def test_stops_within_the_time_limit(folder: Path, tmp_path: Path) -> None:
     data = load_pictures(folder, 16)
     result = run(train(tiny(images=0), data, tmp_path, minutes=1e-6))

@@ -1,0 +1,65 @@
+"""A finished training as an embedded model: ``NAME.safetensors`` (half precision) and ``NAME.json`` (model card)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from studio.nets.stylegan2 import StyleGAN2
+from studio.training.anchor import AnchorSpec
+
+
+def half_state(net: StyleGAN2) -> dict[str, Tensor]:
+    """The canonical state dict in float16; raises ``ValueError`` when a value does not fit into it."""
+    out = {}
+    for key, value in net.state_dict().items():
+        half = value.detach().cpu().to(torch.float16).contiguous()
+        if not bool(half.isfinite().all()):
+            raise ValueError(f"{key} does not fit into half precision")
+        out[key] = half
+    return out
+
+
+def export_model(
+    net: StyleGAN2,
+    folder: Path,
+    name: str,
+    *,
+    title: str,
+    spec: AnchorSpec | None,
+    factors: Tensor | None,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Write weights and card; returns the card.
+
+    ``about`` holds ``data``, ``credit``, ``licence``, ``training``, ``scores``, ``assumptions``.  The label groups
+    and their priors come from ``spec`` and the ``factors`` of the training pictures.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = folder / f"{name}.safetensors"
+    save_file(half_state(net), weights, metadata={"name": name, "architecture": "stylegan2"})
+    card: dict[str, Any] = {
+        "name": name,
+        "title": title,
+        "role": "generator",
+        "architecture": "stylegan2",
+        "hyper": {
+            **net.hyper,
+            "layers": [asdict(row) for row in net.layers],
+            "low_resolutions": list(net.low_resolutions),
+        },
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "label_names": spec.label_names() if spec is not None else [],
+        "label_groups": spec.label_groups(factors) if spec is not None and factors is not None else [],
+        **about,
+    }
+    (folder / f"{name}.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return card
