@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
-from studio.widgets.flow import FlowLayout
+from studio.widgets.flow import FlowBox
 from studio.widgets.icons import icon_pixmap
 from studio.widgets.parts import draw_ring
 from studio.widgets.tokens import Theme
@@ -83,7 +83,7 @@ class Chip(QAbstractButton):
             draw_ring(painter, QRectF(self.rect()), self.height() / 2 - 1, Theme.INK if on else Theme.ACCENT)
 
 
-class ChipRow(QWidget):
+class ChipRow(FlowBox):
     """Chips that wrap.
 
     Exclusive: one is on, ``changed(id)`` says which (with ``optional`` a second click chooses ``""``).  Not
@@ -105,10 +105,6 @@ class ChipRow(QWidget):
         super().__init__(parent)
         self._exclusive, self._optional = exclusive, optional
         self._chips: dict[str, Chip] = {}
-        self._flow = FlowLayout(self)
-        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
         if name:
             self.setAccessibleName(name)
         self.set_options(options)
@@ -117,9 +113,7 @@ class ChipRow(QWidget):
         """Other chips; what is on is kept where the id is still there."""
         on = self.checked()
         for chip in self._chips.values():
-            self._flow.removeWidget(chip)
-            chip.hide()
-            chip.deleteLater()
+            self.take_part(chip)
         self._chips.clear()
         for option in options:
             parts = (option, option) if isinstance(option, str) else option
@@ -127,9 +121,7 @@ class ChipRow(QWidget):
             chip.setChecked(parts[0] in on)
             chip.clicked.connect(lambda _on=False, key=parts[0]: self._clicked(key))
             self._chips[parts[0]] = chip
-            self._flow.addWidget(chip)
-            chip.show()
-        self.updateGeometry()
+            self.add_part(chip)
 
     def chip(self, option: str) -> Chip:
         """The chip of an id, for tooltips and swatches."""

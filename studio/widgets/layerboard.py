@@ -337,7 +337,7 @@ class LayerBoard(BoardView):
         self._editor = None
         self.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    # -- dropping -------- ------------------------------------------------------------------------------------
+    # -- dropping ------------------------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if droppable(event.mimeData()):
