@@ -64,7 +64,9 @@ class BoardView(QAbstractScrollArea):
 
     def set_weights(self, weights: npt.ArrayLike) -> None:
         """Other weights, silently; while a cell is being dragged the hand is right and this waits."""
-        wanted = np.asarray(weights, float).reshape(-1, max(1, len(self._columns)))[:, : len(self._columns)]
+        wanted = np.asarray(weights, float)
+        if not self._rows or not self._columns:
+            wanted = np.zeros((len(self._rows), len(self._columns)))
         if wanted.shape != (len(self._rows), len(self._columns)):
             raise ValueError(f"{len(self._rows)} layers x {len(self._columns)} sources, not {wanted.shape}")
         if not self._held:
