@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import logging
+import math
 import os
 import re
 import shutil
@@ -232,7 +233,7 @@ class AssetStore:
         data = self.get(sha)
         try:
             return _read_npy(data)
-        except (ValueError, TypeError, SyntaxError, EOFError, OverflowError, KeyError, RecursionError) as exc:
+        except (ValueError, TypeError) as exc:  # numpy raises TypeError for sizes that no number has
             raise StudioError(
                 "A code of this project cannot be read.", "It is not an array of numbers.", detail=f"{sha}: {exc}"
             ) from exc
@@ -399,23 +400,24 @@ def _same_file(a: Path, b: Path) -> bool:
     return os.path.realpath(a) == os.path.realpath(b)
 
 
+_NPY_HEADER = re.compile(
+    rb"\{'descr': '([<>|][biuf]\d{1,2})', 'fortran_order': (True|False), "
+    rb"'shape': \(((?:\d{1,18}, )*(?:\d{1,18},?)?)\), \}\s*"
+)
+
+
 def _read_npy(data: bytes) -> npt.NDArray[Any]:
-    """An npy file from memory; nothing is allocated on the word of its header."""
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise ValueError(f"version {version}")
-    if dtype.kind not in "biuf":
-        raise ValueError(f"type {dtype}")
-    count = 1
-    for length in shape:
-        count *= length
-    start = stream.tell()
-    if count < 0 or count * dtype.itemsize != len(data) - start:
+    """An npy file (version 1.0 or 2.0) from memory; its header is neither evaluated nor believed."""
+    if data[:6] != b"\x93NUMPY" or data[6:8] not in (b"\1\0", b"\2\0"):
+        raise ValueError("not npy")
+    width = 2 if data[6] == 1 else 4
+    start = 8 + width + int.from_bytes(data[8 : 8 + width], "little")
+    match = _NPY_HEADER.fullmatch(data[8 + width : min(start, 4096)])
+    if match is None:
+        raise ValueError("the header is not that of an array of numbers")
+    dtype = np.dtype(match[1].decode())
+    shape = tuple(int(length) for length in match[3].replace(b",", b" ").split())
+    if math.prod(shape) * dtype.itemsize != len(data) - start:
         raise ValueError(f"{len(data) - start} bytes for shape {shape}")
     values = np.frombuffer(data, dtype, offset=start)
-    return values.reshape(shape, order="F" if fortran else "C").copy()
+    return values.reshape(shape, order="F" if match[2] == b"True" else "C").copy()
