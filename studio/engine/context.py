@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import time
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from studio.nets.roles import Generator
     from studio.project.assets import AssetStore
     from studio.project.requests import Precision
+
+CARD_S = 0.5
+"""Seconds for which a card is not asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Context:
         self.parts = 1
         self.frugal = False
         self._owner: object | None = None
+        self._cards: dict[str, tuple[float, ModelCard]] = {}
         self._files_only = False
 
     # What is shared -------------------------------------------------------------------------------------------
@@ -144,11 +149,19 @@ class Context:
     # Models ---------------------------------------------------------------------------------------------------
 
     def card(self, sha: str) -> ModelCard:
-        """The card of a model (``""``: the embedded generator); :class:`ModelError` when it is not on this computer."""
-        card = self.library.card(sha) if sha else self.library.default("generator")
-        if card is None:
-            raise _missing(sha)
-        return card
+        """The card of a model (``""``: the embedded generator); :class:`ModelError` when it is not on this computer.
+
+        The library looks at its folders every time it is asked; during a drag a look of a moment ago will do.
+        """
+        now = time.monotonic()
+        known = self._cards.get(sha)
+        if known is None or now - known[0] > CARD_S:
+            card = self.library.card(sha) if sha else self.library.default("generator")
+            if card is None:
+                self._cards.pop(sha, None)
+                raise _missing(sha)
+            self._cards[sha] = known = (now, card)
+        return known[1]
 
     def label_prior(self, sha: str) -> LabelPrior:
         """How the class labels of this model fall when nobody sets them."""
@@ -159,7 +172,7 @@ class Context:
         """Whether :meth:`generator` would answer at once."""
         if self._models is None or not self._device:
             return False
-        return self._key(sha or self.card(sha).sha256, precision) in self._models
+        return self._key(self.card(sha), self._effective(precision)) in self._models
 
     def generator(self, sha: str, precision: Precision | None = None) -> Generator:
         """The generator with this sha256 (``""``: the embedded one), on the device, without gradients of its own.
@@ -168,22 +181,22 @@ class Context:
         as the context says.  Raises :class:`ModelError` when the model is missing, unreadable or no generator.
         """
         wanted = self._effective(precision)
-        sha = sha or self.card("").sha256
-        found: Generator | None = self.models.peek(self._key(sha, wanted), self._owner)
+        card = self.card(sha)
+        found: Generator | None = self.models.peek(self._key(card, wanted), self._owner)
         if found is None and wanted == "exact":
             # The fast form works over the exact network: use that one instead of loading it twice.
-            found = getattr(self.models.peek(self._key(sha, "fast"), self._owner), "exact", None)
-        return self._load(sha, wanted) if found is None else found
+            found = getattr(self.models.peek(self._key(card, "fast"), self._owner), "exact", None)
+        return self._load(card, wanted) if found is None else found
 
-    def _load(self, sha: str, wanted: Precision) -> Generator:
-        path = self.library.find(sha)
+    def _load(self, card: ModelCard, wanted: Precision) -> Generator:
+        path = self.library.find(card.sha256)
         if path is None:
-            raise _missing(sha)
+            raise _missing(card.sha256)
 
         def load() -> Any:
             from studio.checkpoints import load_model
 
-            network = self.models.peek(self._key(sha, "exact"))
+            network = self.models.peek(self._key(card, "exact"))
             if network is None:
                 loaded = load_model(path, device=self.device)
                 if loaded.card.role != "generator":
@@ -197,15 +210,16 @@ class Context:
 
         expected = path.stat().st_size
         made: Generator = self.models.get(
-            self._key(sha, wanted), load, owner=self._owner, expected=expected, size=_weight_of
+            self._key(card, wanted), load, owner=self._owner, expected=expected, size=_weight_of
         )
         return made
 
     def _effective(self, precision: Precision | None) -> Precision:
         return "fast" if self.frugal else precision or self.precision
 
-    def _key(self, sha: str, precision: Precision | None) -> Hashable:
-        return ("generator", sha, self._effective(precision), self.device)
+    def _key(self, card: ModelCard, precision: Precision) -> Hashable:
+        # What was assumed about the file decides what network it is.
+        return ("generator", card.sha256, repr(sorted(card.assumed().items())), precision, self.device)
 
     # Memory ---------------------------------------------------------------------------------------------------
 

@@ -70,7 +70,6 @@ class _DeviceThread(QThread):
         self._after_tick = after_tick
 
     def run(self) -> None:
-        threading.current_thread().name = "studio-device"
         _lower_priority()
         self._runner.serve(self._after_tick)
 

@@ -53,8 +53,8 @@ class Stage:
         """The operation of a request."""
         self.begun += 1
         try:
-            done, total = 0, len(ask.script) - 1
-            for letter in ask.script:
+            total = len(ask.script) - 1
+            for done, letter in enumerate(ask.script):
                 assert self.stepping == 0, "two steps at once"
                 self.stepping += 1
                 try:
@@ -84,7 +84,6 @@ class Stage:
                         return ("result", ask)
                     case _:
                         return ("result", ask)
-                done += 1
                 changed = yield event
                 if changed is not None:
                     self.sent.append((ask, changed))
