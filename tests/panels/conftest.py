@@ -1,4 +1,4 @@
-"""A studio made of paper: the real panels, a document without a file, a worker that only writes down what it is asked."""
+"""A studio made of paper: the real panels, a document without a file, a worker that only notes what it is asked."""
 
 from __future__ import annotations
 

@@ -69,6 +69,10 @@ class Swatch(QAbstractButton):
             painter.setPen(pen)
             painter.setBrush(QColor(0, 0, 0, 0))
             painter.drawRoundedRect(self.rect().adjusted(1, 1, -2, -2), 6, 6)
+        elif self.by_seed > 0 and not self.colour:
+            painter.setBrush(QColor(Theme.DIM))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.drawRoundedRect(rect.center().x() - 8, rect.bottom() - 2, 16, 2, 1, 1)
         elif self.by_seed > 0:
             painter.setBrush(QColor(Theme.INK))
             pen = painter.pen()
@@ -105,7 +109,7 @@ class _Choice(QWidget):
         columns = min(len(self.indices), 7 if colours else 3) or 1
         for at, index in enumerate(self.indices):
             name = str(shown[at]) if at < len(shown) else str(names[index])
-            swatch = Swatch(name, str(colours[at]) if at < len(colours) else "")
+            swatch = Swatch(name[:1].upper() + name[1:], str(colours[at]) if at < len(colours) else "")
             swatch.clicked.connect(lambda _=False, i=index: self._pick(i))
             self.swatches.append(swatch)
             grid.addWidget(swatch, at // columns, at % columns)
@@ -152,7 +156,7 @@ class LabelControls(Section):
         self._c_dim = 0
         self._toggles: dict[int, NumberSlider] = {}
         self._choices: list[_Choice] = []
-        self._drawn: list[float] = []
+        self._drawn: list[float] | None = None
         self.reset = self.add_action(self.tr("reset"), self._reset, self.tr("All attributes follow the seed again"))
 
     def set_model(self, names: Sequence[str], groups: Sequence[dict[str, Any]], c_dim: int) -> None:
@@ -187,7 +191,7 @@ class LabelControls(Section):
     def _add_toggle(self, index: int, name: str) -> None:
         # One step below 0 means "as the seed drew it", which is also where a double-click brings it back.
         slider = NumberSlider(
-            name,
+            name[:1].upper() + name[1:],
             FREE,
             1.5,
             FREE,
@@ -203,20 +207,21 @@ class LabelControls(Section):
     def _toggle_text(self, index: int, value: float) -> str:
         if value >= 0:
             return f"{value:.2f}"
-        drawn = self._drawn[index] if index < len(self._drawn) else 0.0
-        return self.tr("seed: with") if drawn >= 0.5 else self.tr("seed: without")
+        if self._drawn is None:
+            return self.tr("by seed")
+        return self.tr("seed: with") if self._drawn[index] >= 0.5 else self.tr("seed: without")
 
     def set_look(self, look: Look, seed: int | None) -> None:
         """Show a look (silently); ``seed`` tells what the free labels are (None: several seeds meet)."""
         self._look = look
         drawn = free_labels(seed, self._c_dim, self._groups) if seed is not None and self._c_dim else None
-        self._drawn = [float(x) for x in drawn] if drawn is not None else [0.0] * self._c_dim
+        self._drawn = [float(x) for x in drawn] if drawn is not None else None
         named = {v.index: v.value for v in look.labels}
         for index, slider in self._toggles.items():
             slider.set_value(named.get(index, FREE))
             slider.update()
         for choice in self._choices:
-            choice.show_values(named, self._drawn)
+            choice.show_values(named, self._drawn or [0.0] * self._c_dim)
         self.reset.setVisible(bool(look.labels))
 
     def _set(self, weights: dict[int, float | None], drag: str, final: bool) -> None:
