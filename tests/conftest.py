@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import tempfile
 from pathlib import Path
@@ -10,6 +11,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("STUDIO_DATA", tempfile.mkdtemp(prefix="studio-tests-"))
 
 import pytest
+
+if importlib.util.find_spec("PySide6"):
+    import studio.widgets  # noqa: F401 - PySide6 6.12.0 needs its guard on Python 3.11 (see widgets/singletons.py)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

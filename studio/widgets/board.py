@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, QSizeF
 from studio.base.steps import UInt8Image
 from studio.widgets.tokens import Theme
 
-LEFT = 116.0
+LEFT = 130.0
 """Room for a row's number, size and band."""
 HEAD = 122.0
 """Room for a column's thumbnail, colour, name and switches."""
@@ -123,7 +123,7 @@ class BoardGeometry:
         """Switch ``index`` of the band of ``row``: below its name, or on it where the band is one row."""
         rows = self.band_rows(row)
         line = self.row_band(rows[1] if len(rows) > 1 else rows[0])
-        left = LEFT - 54 + index * 16
+        left = LEFT - 56 + index * 16
         return QRectF(left, line.center().y() - 8, 15, 16)
 
     def hit(self, at: QPointF) -> Hit:

@@ -144,7 +144,7 @@ class BoardPainter:
             )
             self._text(Theme.TEXT, QFont.Weight.Medium)
             self.p.setPen(QColor(Theme.INK))
-            self.p.drawText(QRectF(22, line.top(), LEFT - 76, line.height()), _MIDDLE, self.g.rows[row].label)
+            self.p.drawText(QRectF(22, line.top(), LEFT - 80, line.height()), _MIDDLE, self.g.rows[row].label)
             if self.g.rows[row].band:
                 self._band(row, line)
         self.p.restore()
@@ -159,7 +159,7 @@ class BoardPainter:
             self._text(Theme.SMALL)
             self.p.setPen(QColor(Theme.INK if near else Theme.DIM))
             text = self.p.fontMetrics().elidedText(band, Qt.TextElideMode.ElideRight, 52)
-            self.p.drawText(QRectF(LEFT - 54, line.top(), 52, line.height()), _MIDDLE, text)
+            self.p.drawText(QRectF(LEFT - 56, line.top(), 52, line.height()), _MIDDLE, text)
         if row == group[-1 if alone else 1] and (near or any_on):
             for index, switch in enumerate(SWITCHES):
                 hot = self.look.hover.kind == "band" and self.look.hover.part == switch and near

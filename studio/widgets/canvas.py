@@ -416,7 +416,7 @@ class Canvas(DropTarget):
             self._draw_picture(painter, shown, QRectF(0, 0, pane.width(), pane.height()))
             painter.restore()
             if name:
-                draw_tag(painter, name, pane, bottom=True)
+                draw_tag(painter, name, self._view.rect().translated(pane.topLeft()).intersected(pane))
         if self._mode == "wipe" and not self._held and self._other is not None:
             self._draw_wipe(painter)
         elif self._mode == "side":

@@ -25,12 +25,10 @@ class CanvasBar(QWidget):
         row.setContentsMargins(10, 3, 10, 3)
         row.setSpacing(2)
         self.fit = self._tool("fit", self.tr("Fit"), self.tr("Show the whole picture (Ctrl+0)"))
-        self.actual = self._tool(
-            "actual-size", self.tr("100 %"), self.tr("One picture pixel on one screen pixel (Ctrl+1)")
-        )
+        self.actual = self._tool("", self.tr("100 %"), self.tr("One picture pixel on one screen pixel (Ctrl+1)"))
         self.wipe = self._tool("wipe", self.tr("Wipe"), "", checkable=True)
         self.side = self._tool("side-by-side", self.tr("Side by side"), "", checkable=True)
-        self.hold = self._tool("compare", self.tr("A/B"), "")
+        self.hold = self._tool("", self.tr("A/B"), "")
         self.fit.clicked.connect(self.fit_asked)
         self.actual.clicked.connect(self.actual_asked)
         self.wipe.clicked.connect(lambda on: self.mode_asked.emit("wipe" if on else "single"))
@@ -41,8 +39,9 @@ class CanvasBar(QWidget):
 
     def _tool(self, icon_name: str, text: str, tip: str, *, checkable: bool = False) -> QToolButton:
         made = QToolButton()
-        made.setIcon(icon(icon_name))
-        made.setIconSize(QSize(16, 16))
+        if icon_name:
+            made.setIcon(icon(icon_name))
+            made.setIconSize(QSize(16, 16))
         made.setText(text)
         made.setToolTip(tip)
         made.setAccessibleName(text)
@@ -51,6 +50,7 @@ class CanvasBar(QWidget):
         made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         made.setFixedHeight(24)
+        made.setProperty("kind", "pill")
         self.layout().addWidget(made)  # type: ignore[union-attr]
         return made
 
@@ -81,7 +81,8 @@ class CanvasBar(QWidget):
         for words in (True, False):
             style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if words else Qt.ToolButtonStyle.ToolButtonIconOnly
             for button in buttons:
-                button.setToolButtonStyle(style)
+                if not button.icon().isNull():
+                    button.setToolButtonStyle(style)
             if self.sizeHint().width() <= room:
                 break
 

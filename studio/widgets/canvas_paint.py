@@ -10,13 +10,13 @@ from studio.widgets.tokens import Theme
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
 
 
-def draw_tag(painter: QPainter, text: str, room: QRectF, *, right: bool = False, bottom: bool = False) -> None:
+def draw_tag(painter: QPainter, text: str, room: QRectF, *, right: bool = False) -> None:
     """A word on a dark plate in a corner of ``room``; left out where it does not fit."""
     width = painter.fontMetrics().horizontalAdvance(text) + 16
     if room.width() < width + 16:
         return
     left = room.right() - width - 8 if right else room.left() + 8
-    place = QRectF(left, room.bottom() - 32 if bottom else room.top() + 8, width, 22)
+    place = QRectF(left, room.top() + 8, width, 22)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(Theme.colour(Theme.CANVAS, 0.72))

@@ -67,6 +67,7 @@ class _JobRow(QWidget):
         super().__init__()
         self._job = job
         self._pixmap: QPixmap | None = None
+        self._shows_paused = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 8, 0)
@@ -85,9 +86,10 @@ class _JobRow(QWidget):
 
     def show_job(self, job: JobLike) -> None:
         """The job has come further."""
-        paused_before, self._job = self._job.state == "paused", job
+        self._job = job
         paused = job.state == "paused"
-        if paused != paused_before or not self._pause.toolTip():
+        if paused != self._shows_paused:
+            self._shows_paused = paused
             self._pause.setIcon(icon("play" if paused else "pause"))
             text = self.tr("Go on") if paused else self.tr("Pause")
             self._pause.setToolTip(text)

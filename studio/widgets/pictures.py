@@ -81,10 +81,14 @@ def draw_rounded(painter: QPainter, rect: QRectF, pixmap: QPixmap, radius: float
     if radius <= 0:
         painter.drawPixmap(rect, pixmap, QRectF(pixmap.rect()))
     else:
-        # A texture brush is measured in the pixmap's own (device) pixels.
-        brush = QBrush(pixmap)
+        # Texture brushes misplace pixmaps that have a device pixel ratio (Qt 6.12): give them one without.
+        flat = pixmap
+        if pixmap.devicePixelRatio() != 1.0:
+            flat = QPixmap(pixmap)
+            flat.setDevicePixelRatio(1.0)
+        brush = QBrush(flat)
         place = QTransform.fromTranslate(rect.x(), rect.y())
-        place.scale(rect.width() / max(1, pixmap.width()), rect.height() / max(1, pixmap.height()))
+        place.scale(rect.width() / max(1, flat.width()), rect.height() / max(1, flat.height()))
         brush.setTransform(place)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(brush)

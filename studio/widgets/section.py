@@ -80,7 +80,6 @@ class Section(QWidget):
 
     def __init__(self, title: str, hint: str = "", *, opened: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
@@ -142,12 +141,12 @@ class Section(QWidget):
         return widget
 
     def add_row(self, *widgets: QWidget, stretch: int = 0) -> QHBoxLayout:
-        """Append a row; widget number ``stretch`` takes the room that is left."""
+        """Append a row; widget number ``stretch`` takes the room that is left (-1: all share it)."""
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
         for index, widget in enumerate(widgets):
-            row.addWidget(widget, 1 if index == stretch else 0)
+            row.addWidget(widget, 1 if stretch in (index, -1) else 0)
         self.body.addLayout(row)
         return row
 

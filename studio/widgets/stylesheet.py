@@ -57,6 +57,11 @@ QToolButton[kind="framed"] {{ background: {raised}; border-color: {line}; }}
 QToolButton[kind="framed"]:hover {{ background: {hover}; }}
 QToolButton[kind="framed"]:checked {{ background: {amber_low}; border-color: {accent}; color: {accent}; }}
 QToolButton[kind="framed"]:focus {{ border-color: {accent}; }}
+QToolButton[kind="pill"] {{ color: {dim}; font-size: {small}px; padding: 0 7px; border-radius: 11px; }}
+QToolButton[kind="pill"]:hover {{ color: {ink}; }}
+QToolButton[kind="pill"]:checked {{ color: {accent}; }}
+QToolButton[kind="pill"]:disabled {{ color: {off}; }}
+QToolButton[kind="pill"]:focus {{ border-color: {accent}; }}
 QToolButton::menu-indicator {{ image: none; }}
 
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox, QComboBox, QDateTimeEdit, QKeySequenceEdit {{
@@ -71,7 +76,9 @@ QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabl
 QLineEdit[kind="inline"] {{ background: {canvas}; border: 1px solid {accent}; border-radius: 4px; padding: 0 5px;
   min-height: 0; }}
 
-QSpinBox, QDoubleSpinBox {{ padding-right: 20px; }}
+QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ background: transparent; border: none; padding: 0 0 0 4px;
+  min-height: 0; }}
+QSpinBox, QDoubleSpinBox {{ padding-left: 4px; padding-right: 20px; }}
 QSpinBox::up-button, QDoubleSpinBox::up-button {{ subcontrol-origin: border; subcontrol-position: top right;
   width: 18px; border: none; margin: 1px 1px 0 0; border-top-right-radius: 5px; background: transparent; }}
 QSpinBox::down-button, QDoubleSpinBox::down-button {{ subcontrol-origin: border; subcontrol-position: bottom right;

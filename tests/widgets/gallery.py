@@ -227,7 +227,7 @@ def build(part: str = "all"):  # type: ignore[no-untyped-def]
     section.add(timeline)
     section = explore.add_section("Photo")
     section.add(DropArea("Drop a picture to find it here", icon_name="portrait"))
-    row = section.add_row(PictureView("content", aspect=1.5), PictureView("style · weight 1.00", aspect=1.5), stretch=0)
+    row = section.add_row(PictureView("content", aspect=1.5), PictureView("style · weight 1.00", aspect=1.5), stretch=-1)
     for index, view in enumerate((row.itemAt(0).widget(), row.itemAt(1).widget())):
         view.set_image(pictures[50 + index])  # type: ignore[union-attr]
     explore.add_section("Folded", "nothing to see", opened=False)
@@ -244,7 +244,7 @@ def build(part: str = "all"):  # type: ignore[no-untyped-def]
     one.set_image(pictures[14])
     y, x = np.mgrid[0:32, 0:32] / 32
     one.set_overlay(np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) * 14))
-    section.add_row(one, two)
+    section.add_row(one, two, stretch=-1)
     section = mix.add_section("Matrix", "layers 4–7 · click to adopt")
     matrix = TileGrid(4, 4)
     colours = ["#f2a65a", "#6fb1fc", "#b48cf2", "#7bc98f"]
@@ -280,12 +280,8 @@ def build(part: str = "all"):  # type: ignore[no-untyped-def]
     check.setChecked(True)
     radio.setChecked(True)
     section.add_row(check, check2, radio)
-    section.add_row(
-        text_button("Export", kind="primary", icon_name="export"),
-        text_button("Compare"),
-        text_button("Quiet", kind="quiet"),
-        text_button("Delete", kind="danger"),
-    )
+    section.add_row(text_button("Export", kind="primary", icon_name="export"), text_button("Compare"))
+    section.add_row(text_button("Quiet", kind="quiet"), text_button("Delete", kind="danger"))
     disabled = [text_button("Export", kind="primary"), text_button("Compare")]
     for button in disabled:
         button.setEnabled(False)
@@ -307,7 +303,7 @@ def build(part: str = "all"):  # type: ignore[no-untyped-def]
     pad.set_point(0.45, 0.4)
     section.add(pad)
     three, line_pad = XYPad(3, 5, 5), XYPad(2, 1, 7)
-    section.add_row(three, line_pad, stretch=0)
+    section.add_row(three, line_pad, stretch=-1)
     empty = EmptyState("library", "No models here yet", "Drop a checkpoint, or begin with the one that came along.")
     empty.add_action("Open a model", lambda: None, primary=True)
     empty.add_action("Read more", lambda: None)
@@ -354,7 +350,7 @@ def main() -> int:
         return app.exec()
     from PySide6.QtCore import QDeadlineTimer
 
-    deadline = QDeadlineTimer(400)
+    deadline = QDeadlineTimer(1200)
     while not deadline.hasExpired():
         app.processEvents()
     window.grab().save(str(args.out))
