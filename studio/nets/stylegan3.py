@@ -208,7 +208,7 @@ class StyleGAN3(nn.Module):
     @property
     def w_avg(self) -> Tensor:
         """The mean w, ``[w_dim]`` float32."""
-        return cast(Tensor, self.mapping.w_avg).float()
+        return self.mapping.w_avg.float()
 
     @property
     def low_resolutions(self) -> tuple[int, ...]:
