@@ -129,7 +129,7 @@ def _run(app: QApplication, funnel: Funnel, book: object, options: argparse.Name
     window.show()
 
     def after_first_paint() -> None:
-        window.worker.warm_up()
+        window.begin()
         window.recovery.look()
         if options.files:
             window.intake.take([file.expanduser() for file in options.files])

@@ -80,7 +80,7 @@ class MainWindow(QMainWindow):
         self.panel: Panel | None = None
         self.panels: dict[str, Panel] = {}
         self._shown_once: set[str] = set()
-        self._ending = False
+        self._begun = self._ending = self._in_close_event = False
 
         # What works.
         self.files_lane = Lane(worker, "document", self)
@@ -125,7 +125,8 @@ class MainWindow(QMainWindow):
         self.status = StatusLine()
         self.statusBar().addWidget(self.status, 1)
         self.statusBar().setSizeGripEnabled(False)
-        self.statusBar().setContentsMargins(0, 0, 0, 0)
+        self.statusBar().setStyleSheet("QStatusBar { border: none; padding: 0; }")
+        self.statusBar().layout().setContentsMargins(0, 0, 0, 0)
         self.notices = Notices(centre)
         self.palette_box = Palette(centre)
 
@@ -281,8 +282,19 @@ class MainWindow(QMainWindow):
         session = self.document.session
         if session.workspace != name:
             self.document.amend(msgspec.structs.replace(session, workspace=name))
-        panel.activate()
+        if self._begun:
+            panel.activate()
         self.picture_changed(panel)
+        panel.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def begin(self) -> None:
+        """The window is on the screen: ask for the first picture (which makes the worker load what is slow)."""
+        if not self._begun:
+            self._begun = True
+            self.worker.warm_up()
+            if self.panel is not None:
+                self.panel.activate()
+                self.picture_changed(self.panel)
 
     def make_panel(self, name: str) -> Panel:
         """A panel by name, made on first use, without showing it."""
@@ -335,8 +347,7 @@ class MainWindow(QMainWindow):
 
     def open_palette(self) -> None:
         """The command palette over the window."""
-        lately = self.settings.value("palette/lately", [])
-        self.palette_box.open(found_entries(self), lately if isinstance(lately, list) else [lately])
+        self.palette_box.open(found_entries(self), self._used_lately())
 
     def refresh_soon(self, *_: object) -> None:
         """Bring actions and header up to date, once for many causes."""
@@ -470,9 +481,12 @@ class MainWindow(QMainWindow):
             self.history.set_budget(int(get(key)) * MB)
 
     def _remember_used(self, key: str) -> None:
-        lately = self.settings.value("palette/lately", [])
-        lately = [str(other) for other in (lately if isinstance(lately, list) else [lately])]
-        self.settings.setValue("palette/lately", [key, *(other for other in lately if other != key)][:8])
+        rest = [other for other in self._used_lately() if other != key]
+        self.settings.setValue("palette/lately", [key, *rest][:8])
+
+    def _used_lately(self) -> list[str]:
+        found = self.settings.value("palette/lately", [])
+        return [str(key) for key in (found if isinstance(found, list) else [found])]
 
     def _preview(self) -> UInt8Image | None:
         picture = self.current_picture()
@@ -529,11 +543,12 @@ class MainWindow(QMainWindow):
             self.intake.take(things)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if self._ending:
-            event.accept()
-            return
-        event.ignore()
-        self.commands.end_jobs_then(self._close_step)
+        if not self._ending:
+            # Qt ignores close() within a close event, so _end only marks the end there.
+            self._in_close_event = True
+            self.commands.end_jobs_then(self._close_step)
+            self._in_close_event = False
+        event.setAccepted(self._ending)
 
     def _close_step(self, *_: object) -> None:
         """Ask about changes once no save is under way (one may be making the question unnecessary)."""
@@ -556,4 +571,5 @@ class MainWindow(QMainWindow):
         self._save_layout()
         self.autosaver.close()
         self.exporter.close()
-        self.close()
+        if not self._in_close_event:
+            self.close()

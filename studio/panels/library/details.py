@@ -42,7 +42,7 @@ class Details(QWidget):
         super().__init__(parent)
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 0)
-        self.column.setSpacing(4)
+        self.column.setSpacing(8)
 
     def section(self, title: str, hint: str = "", *, opened: bool = True) -> Section:
         """Add a section."""
