@@ -76,13 +76,15 @@ class CanvasBar(QWidget):
         self.side.setChecked(mode == "side")
 
     def set_narrow(self, room: int) -> None:
-        """Drop the words where they do not fit into ``room`` pixels."""
+        """Drop the words, and then what has a key or the wheel, where it does not fit into ``room`` pixels."""
         buttons = self.findChildren(QToolButton)
-        for words in (True, False):
+        for words, all_tools in ((True, True), (False, True), (False, False)):
             style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if words else Qt.ToolButtonStyle.ToolButtonIconOnly
             for button in buttons:
                 if not button.icon().isNull():
                     button.setToolButtonStyle(style)
+            for button in (self.actual, self.hold):
+                button.setVisible(all_tools)
             if self.sizeHint().width() <= room:
                 break
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMetaType, QMimeData, QPoint, QSize, Qt, QUrl
+from PySide6.QtCore import QByteArray, QMetaType, QMimeData, QPoint, QSize, Qt, QUrl
 from PySide6.QtGui import QDrag, QImage, QPixmap
 from PySide6.QtWidgets import QWidget
 
@@ -34,13 +34,13 @@ class LazyFile(QMimeData):
 
     def retrieveData(self, mimetype: str, preferred: QMetaType | QMetaType.Type) -> Any:
         if mimetype in self._extra:
-            return self._extra[mimetype]
+            return QByteArray(self._extra[mimetype])
         if mimetype == _IMAGE:
             return self._image
         if mimetype == _URLS:
             if not self._asked:
                 self._asked, self._path = True, self._source()
-            return bytes(QUrl.fromLocalFile(str(self._path)).toEncoded().data()) + b"\r\n" if self._path else None
+            return [QUrl.fromLocalFile(str(self._path))] if self._path is not None else None
         return None
 
 

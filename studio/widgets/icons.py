@@ -40,12 +40,13 @@ def icon_pixmap(name: str, size: int = 20, colour: str = Theme.INK, ratio: float
 
     Raises FileNotFoundError for a name that is not in ``resources/icons``.
     """
+    renderer = _renderer(name, colour)  # first: an error while a painter is open would crash Qt
     side = max(1, round(size * ratio))
     pixmap = QPixmap(side, side)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _renderer(name, colour).render(painter, QRectF(0, 0, side, side))
+    renderer.render(painter, QRectF(0, 0, side, side))
     painter.end()
     pixmap.setDevicePixelRatio(ratio)
     return pixmap

@@ -31,7 +31,6 @@ class InlineEdit(QLineEdit):
         self.setAccessibleName(name)
         self.setGeometry(place)
         self._open = True
-        self.returnPressed.connect(self.keep)
         self.show()
         self.setFocus(Qt.FocusReason.OtherFocusReason)
         if typed:
@@ -70,6 +69,8 @@ class InlineEdit(QLineEdit):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.cancel()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.keep()  # here and not by returnPressed: the field would pass the key on to what opens it again
         else:
             super().keyPressEvent(event)
 

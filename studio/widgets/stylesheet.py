@@ -78,7 +78,7 @@ QLineEdit[kind="inline"] {{ background: {canvas}; border: 1px solid {accent}; bo
 
 QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ background: transparent; border: none; padding: 0 0 0 4px;
   min-height: 0; }}
-QSpinBox, QDoubleSpinBox {{ padding-left: 4px; padding-right: 20px; }}
+QSpinBox, QDoubleSpinBox {{ padding-left: 8px; padding-right: 20px; }}
 QSpinBox::up-button, QDoubleSpinBox::up-button {{ subcontrol-origin: border; subcontrol-position: top right;
   width: 18px; border: none; margin: 1px 1px 0 0; border-top-right-radius: 5px; background: transparent; }}
 QSpinBox::down-button, QDoubleSpinBox::down-button {{ subcontrol-origin: border; subcontrol-position: bottom right;
