@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from studio.base.errors import ModelError
-from studio.checkpoints.limits import MAX_FILE, damaged, too_much
+from studio.checkpoints.limits import MAX_FILE, damaged, plain, too_much
 
 _CHUNK = 1 << 20
 
@@ -22,7 +22,7 @@ class OpenFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        shown = self.path.name or str(self.path)
+        shown = plain(self.path.name or str(self.path))
         try:
             # Without O_NONBLOCK opening a named pipe would wait for ever.
             flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)

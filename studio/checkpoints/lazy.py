@@ -15,6 +15,8 @@ from studio.checkpoints.files import Blob
 from studio.checkpoints.limits import MAX_DIMENSIONS, MAX_ELEMENTS, damaged, plain, too_much
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from torch import Tensor
 
 ITEM_SIZE = {
@@ -65,6 +67,8 @@ class Lazy:
     """Bytes of the file that it reads; 0 for what is not in the file."""
     computed: bool = False
     """True when the numbers are the result of arithmetic, and not the stored ones in another order."""
+    fill: Callable[[Tensor], None] | None = None
+    """Reads straight into a contiguous tensor of the same shape and kind, where that is possible."""
 
     @property
     def nbytes(self) -> int:
@@ -77,15 +81,25 @@ class Lazy:
         return "float" in self.dtype
 
     def load(self) -> Tensor:
-        """The numbers."""
+        """The numbers, in a new contiguous tensor."""
+        return self._view().contiguous()
+
+    def load_into(self, target: Tensor) -> None:
+        """The numbers into ``target``, contiguous and of this shape, in its kind of number."""
+        if self.fill is not None and str(target.dtype) == f"torch.{self.dtype}":
+            self.fill(target)
+        else:
+            target.copy_(self._view())
+
+    def _view(self) -> Tensor:
         t = self.read()
         if tuple(t.shape) != self.shape:
             raise damaged(f"a tensor of shape {list(t.shape)} was announced as {list(self.shape)}")
-        return t.contiguous()
+        return t
 
     def changed(self, shape: tuple[int, ...], fn: Callable[[Tensor], Tensor]) -> Lazy:
         """The same numbers in another arrangement."""
-        return Lazy(shape, self.dtype, lambda: fn(self.load()), self.stored, self.computed)
+        return Lazy(shape, self.dtype, lambda: fn(self._view()), self.stored, self.computed)
 
     def reshape(self, *shape: int) -> Lazy:
         """The same numbers in another shape."""
@@ -119,7 +133,7 @@ class Lazy:
 
     def map(self, fn: Callable[[Tensor], Tensor]) -> Lazy:
         """Number by number arithmetic, in float32."""
-        return Lazy(self.shape, "float32", lambda: fn(self.load().float()), self.stored, True)
+        return Lazy(self.shape, "float32", lambda: fn(self._view().float()), self.stored, True)
 
 
 def made(shape: tuple[int, ...], fn: Callable[[], Tensor]) -> Lazy:
@@ -156,25 +170,40 @@ def from_blob(
         raise too_much(f"a tensor makes {count:,} numbers out of {extent:,}", "four times what is stored")
     ordered = all(n == 1 or a == b for n, a, b in zip(shape, strides, contiguous, strict=True))
 
+    def fill(flat: Tensor) -> None:
+        if flat.numel():
+            blob.file.readinto(blob.offset + offset * item, memoryview(_bytes(flat).data))
+            if swapped:
+                _swap(flat, item)
+
     def read() -> Tensor:
-        import numpy as np
         import torch
 
         kind = getattr(torch, dtype)
         if blob.encoding:
             flat = torch.frombuffer(blob.decoded(count * item), dtype=kind) if count else torch.empty(0, dtype=kind)
+            if swapped:
+                _swap(flat, item)
         else:
             flat = torch.empty(extent, dtype=kind)
-            if extent:
-                blob.file.readinto(blob.offset + offset * item, memoryview(flat.view(torch.uint8).numpy().data))
-        if swapped and item > 1:
-            raw = flat.view(torch.uint8).numpy()
-            raw[:] = np.ascontiguousarray(raw.reshape(-1, item)[:, ::-1]).reshape(-1)
-        if ordered:
-            return flat.reshape(shape)
-        return flat.as_strided(shape, strides).contiguous()
+            fill(flat)
+        return flat.reshape(shape) if ordered else flat.as_strided(shape, strides)
 
-    return Lazy(shape, dtype, read, extent * item)
+    return Lazy(shape, dtype, read, extent * item, fill=fill if ordered and not blob.encoding else None)
+
+
+def _bytes(flat: Tensor) -> npt.NDArray[np.uint8]:
+    """The bytes of a contiguous tensor, writable."""
+    import torch
+
+    raw: npt.NDArray[np.uint8] = flat.view(-1).view(torch.uint8).numpy()
+    return raw
+
+
+def _swap(flat: Tensor, item: int) -> None:
+    """Turn the bytes of every number around, in place."""
+    raw = _bytes(flat).reshape(-1, item)
+    raw[:] = raw[:, ::-1].copy()
 
 
 def row_major(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -110,14 +110,21 @@ def _settle(
     told = []
     for a in recognised.assumptions:
         value = chosen.get(a.name, a.value)
-        if a.choices and not any(value == choice and type(value) is type(choice) for choice in a.choices):
-            same = [choice for choice in a.choices if choice == value]
-            if not same and not (isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-                                 and any(isinstance(choice, float) for choice in a.choices)):  # fmt: skip
-                allowed = ", ".join(str(choice) for choice in a.choices)
-                raise StudioError(f"“{a.name}” cannot be {value!r}.", f"It can be {allowed}.", kind="user")
+        if not _possible(value, a):
+            allowed = ", ".join(str(choice) for choice in a.choices)
+            raise StudioError(f"“{a.name}” cannot be {value!r}.", f"It can be {allowed}.", kind="user")
         told.append(Assumption(a.name, value, a.why, a.choices))
     return {a.name: a.value for a in told}, tuple(told)
+
+
+def _possible(value: Any, a: Assumption) -> bool:
+    """One of the choices; where these are measures (floats), any other positive number too."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not a.choices:
+        return number if isinstance(a.value, int | float) else type(value) is type(a.value)
+    if value in a.choices:
+        return True
+    return number and value > 0 and any(isinstance(choice, float) for choice in a.choices)
 
 
 def _check_amount(recognised: Recognised, file: OpenFile) -> None:
@@ -149,23 +156,21 @@ def _fill(network: nn.Module, recognised: Recognised) -> Steps[None]:
     import torch
 
     own = network.state_dict()
-    state: dict[str, torch.Tensor] = {}
+    # All places first: what is read on the way comes and goes behind them and leaves no holes between them.
+    state = {name: torch.empty(slot.shape, dtype=slot.dtype) for name, slot in own.items()}
     sick: list[str] = []
     total = sum(t.numel() for t in own.values()) or 1
     done = told = 0
-    for name, slot in own.items():
-        lazy = recognised.tensors.get(name)
-        if lazy is None:
-            lazy = recognised.optional(name, tuple(slot.shape))
+    for name, target in state.items():
+        lazy = recognised.tensors.get(name) or recognised.optional(name, tuple(target.shape))
         if lazy is None:
             raise ModelError(f"This looks like {recognised.source}, but a tensor is missing.", f"It is {name}.")
-        if slot.is_floating_point() != lazy.floating:
+        if target.is_floating_point() != lazy.floating:
             raise ModelError("A tensor of this model is of the wrong kind.", f"“{plain(name)}” holds {lazy.dtype}.")
-        tensor = lazy.load().to(slot.dtype)
-        if tensor.is_floating_point() and not _finite(tensor):
+        lazy.load_into(target)
+        if target.is_floating_point() and not _finite(target):
             sick.append(name)
-        state[name] = tensor
-        done += tensor.numel()
+        done += target.numel()
         if done - told > total // 50:
             told = done
             yield Progress(done, total, "Loading the model")

@@ -120,7 +120,9 @@ def _transposed(c: Candidate) -> Recognised | None:
     }
     guessed = [
         Assumption("activation", "relu", "The file names no activations; DCGAN's are ReLU.", ("relu", "leaky")),
-        Assumption("norm_eps", 1e-5, "The file does not hold the norms' epsilon; torch's default is 1e-5.", ()),
+        Assumption(
+            "norm_eps", 1e-5, "The file does not hold the norms' epsilon; torch's default is 1e-5.", (1e-5, 0.8)
+        ),
     ]
     _inputs(c, hyper, guessed, take, embedding, width, weight, axis=1 if stem is not None else 0)
     return _recognised(take.done(), hyper, guessed, "DCGAN, a chain of transposed convolutions")
@@ -256,7 +258,7 @@ def _inputs(
         if n
         else "No input weighs differently from the others, so all are taken for z."
     )
-    guessed.append(Assumption("label_inputs", n, why, ()))
+    guessed.append(Assumption("label_inputs", n, why, tuple(range(width // 2 + 1))))
 
 
 def _label_inputs(weight: Lazy, axis: int) -> int:

@@ -101,7 +101,7 @@ def _parse(raw: bytes, size: int) -> dict[str, Any]:
 def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...], int, int]:
     if not isinstance(entry, dict) or not {"dtype", "shape", "data_offsets"} <= set(entry):
         raise damaged(f"“{plain(name, 40)}” is not described")
-    if entry["dtype"] not in _KINDS:
+    if not isinstance(entry["dtype"], str) or entry["dtype"] not in _KINDS:
         raise ModelError(
             "A tensor in this file is of an unknown kind.", f"“{plain(name, 40)}” is “{plain(entry['dtype'], 20)}”."
         )

@@ -93,7 +93,8 @@ class ArrayRef(Node):
         if not blob.encoding and blob.size != ITEM_SIZE[dtype] * _count(shape):
             raise damaged(f"an array of shape {list(shape)} has {blob.size:,} bytes of data")
         strides = tuple(reversed(row_major(tuple(reversed(shape))))) if fortran is True else None
-        return from_blob(blob, dtype, shape, strides=strides, swapped=swapped)
+        found = from_blob(blob, dtype, shape, strides=strides, swapped=swapped)
+        return found.permute(*self.args) if self.args and self.args != tuple(range(len(shape))) else found
 
 
 class DType(Node):
@@ -190,7 +191,7 @@ class Rebuilder:
         for copyreg in ("copyreg", "copy_reg"):
             out[f"{copyreg}._reconstructor"] = self._reconstructor
         for core in ("numpy.core", "numpy._core"):
-            out[f"{core}.multiarray._reconstruct"] = lambda args: ArrayRef(Name("numpy", "ndarray"), args)
+            out[f"{core}.multiarray._reconstruct"] = lambda _args: ArrayRef(Name("numpy", "ndarray"))
             out[f"{core}.multiarray.scalar"] = _scalar
             out[f"{core}.numeric._frombuffer"] = _frombuffer
         out["_codecs.encode"] = _encode
@@ -291,9 +292,14 @@ def _scalar(args: tuple[Any, ...]) -> Any:
 
 
 def _frombuffer(args: tuple[Any, ...]) -> Any:
-    data, kind, shape, order = args
+    """Protocol 5: the bytes, kind, shape and order; ``axes`` when the array was stored with its axes turned."""
+    data, kind, shape, order = args[:4]
     made = ArrayRef(Name("numpy", "ndarray"))
     made.state = (1, shape, kind, order == "F", data)
+    axes = args[4] if len(args) > 4 else None
+    if order == "K" and axes is not None:
+        _whole(*axes)
+        made.args = tuple(axes)
     return made
 
 
