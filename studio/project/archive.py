@@ -248,6 +248,8 @@ def _refusal(info: zipfile.ZipInfo) -> str:
         return "it is encrypted"
     if info.file_size > MAX_MEMBER:
         return f"it is larger than {MAX_MEMBER // 2**20} MB"
+    if info.compress_type == zipfile.ZIP_STORED and info.file_size != info.compress_size:
+        return "its sizes do not agree"
     if info.file_size > RATIO_FREE and info.file_size > MAX_RATIO * max(1, info.compress_size):
         return f"it would grow to more than {MAX_RATIO} times its size"
     return ""

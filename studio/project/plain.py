@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 MAX_JSON = 32 * 2**20
 """Bytes of JSON that are read at most (tens of thousands of gallery pictures)."""
+MAX_VALUES = 2_000_000
+"""Values in it: small ones need twenty times as much memory as text, and time."""
 MAX_DEPTH = 300
 """Levels of nesting; a blend of a blend takes three."""
 
@@ -175,6 +177,8 @@ def parse(data: bytes, what: str) -> dict[str, Any]:
     """JSON bytes that must be an object.  ``what`` begins the sentence of the StudioError."""
     if len(data) > MAX_JSON:
         raise StudioError(f"{what} is too large.", f"At most {MAX_JSON // 2**20} MB are read.")
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > MAX_VALUES:
+        raise StudioError(f"{what} is too large.", f"At most {MAX_VALUES // 1_000_000} million values are read.")
     try:
         tree = msgspec.json.decode(data)
     except RecursionError as exc:

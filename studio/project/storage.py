@@ -34,7 +34,7 @@ SUFFIX = ".studio"
 MIMETYPE = b"application/x-latent-studio"
 AUTOSAVE_MEMBER = "autosave.json"
 CHECK_AT_ONCE = 16 * 2**20
-"""Projects whose assets are no larger than this are checked when they are opened (see :func:`check_assets`)."""
+"""Bytes of assets that are checked when a project is opened; :func:`check_assets` looks at all."""
 
 _CORE = ("mimetype", "manifest.json", "session.json")
 _OURS = re.compile(r"(?:assets|gallery)/[0-9a-f]{64}\.[a-z0-9]{1,8}")
@@ -375,14 +375,18 @@ def _is_at_most(value: Any, limit: int) -> bool:
 
 
 def missing_notes(session: Session, assets: AssetStore) -> list[str]:
-    """Sentences about assets that the session names and the store does not have; small projects are checked too."""
+    """Sentences about assets that the session names and the store does not have.
+
+    What can be read quickly (:data:`CHECK_AT_ONCE` bytes, small ones first) is compared with its sha256 as well.
+    """
     wanted = assets_of(session)
-    archive = assets.archive
-    if archive is not None:
-        homes = [home for sha in wanted if (home := assets.in_archive(sha)) and not assets.is_fresh(sha)]
-        if sum(store.members[name].file_size for store, name in homes) <= CHECK_AT_ONCE:
-            for sha in wanted:
-                assets.check(sha)
+    homes = {sha: home for sha in wanted if (home := assets.in_archive(sha)) and not assets.is_fresh(sha)}
+    room = CHECK_AT_ONCE
+    for sha, (archive, name) in sorted(homes.items(), key=lambda item: item[1][0].members[item[1][1]].file_size):
+        room -= archive.members[name].file_size
+        if room < 0:
+            break
+        assets.check(sha)
     return _missing_sentences(session, {sha for sha in wanted if not assets.has(sha)})
 
 
