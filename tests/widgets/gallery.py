@@ -227,7 +227,9 @@ def build(part: str = "all"):  # type: ignore[no-untyped-def]
     section.add(timeline)
     section = explore.add_section("Photo")
     section.add(DropArea("Drop a picture to find it here", icon_name="portrait"))
-    row = section.add_row(PictureView("content", aspect=1.5), PictureView("style · weight 1.00", aspect=1.5), stretch=-1)
+    row = section.add_row(
+        PictureView("content", aspect=1.5), PictureView("style · weight 1.00", aspect=1.5), stretch=-1
+    )
     for index, view in enumerate((row.itemAt(0).widget(), row.itemAt(1).widget())):
         view.set_image(pictures[50 + index])  # type: ignore[union-attr]
     explore.add_section("Folded", "nothing to see", opened=False)
