@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtGui import QTextOption
+from PySide6.QtGui import QTextBlockFormat, QTextCharFormat, QTextCursor, QTextFormat, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QTabWidget, QTextBrowser, QWidget
 
 import studio
 from studio.app.dialogs import Dialog
 from studio.base import paths
 from studio.widgets.parts import label
+from studio.widgets.tokens import Theme
 
 
 def legal_text(name: str) -> str:
@@ -45,6 +46,25 @@ def versions() -> list[tuple[str, str]]:
     return found
 
 
+def _calm_headings(view: QTextBrowser) -> None:
+    """Markdown's headings are as large as a poster; here they are as large as a section's title."""
+    cursor = QTextCursor(view.document())
+    while True:
+        if cursor.blockFormat().headingLevel():
+            cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
+            look = QTextCharFormat()
+            look.setProperty(QTextFormat.Property.FontSizeAdjustment, 0)
+            look.setProperty(QTextFormat.Property.FontPixelSize, Theme.TEXT + 1)
+            cursor.mergeCharFormat(look)
+            cursor.clearSelection()
+            space = QTextBlockFormat()
+            space.setTopMargin(14)
+            space.setBottomMargin(4)
+            cursor.mergeBlockFormat(space)
+        if not cursor.movePosition(QTextCursor.MoveOperation.NextBlock):
+            return
+
+
 class AboutDialog(Dialog):
     """Version and licences."""
 
@@ -63,6 +83,7 @@ class AboutDialog(Dialog):
         if third:
             view = QTextBrowser()
             view.setMarkdown(third)
+            _calm_headings(view)
             view.setOpenExternalLinks(True)
             self.tabs.addTab(view, self.tr("What it stands on"))
         licence = legal_text("LICENSE")

@@ -49,34 +49,29 @@ class Calls(QObject):
     ) -> int:
         """Run ``function(context)`` as a job titled ``title``; then ``then(result)`` or ``failed(error)``.
 
-        ``ended`` is called in every case, cancelled included, before them.
+        ``ended`` is called in every case, cancelled included, after them.
         """
         job = self._worker.call(function, title, key, where)
         self._waiting[job] = _Waiting(then, failed, ended)
         return job
 
-    def _end(self, job: int) -> _Waiting | None:
+    def _finish(self, job: int, tell: Callable[[_Waiting], object]) -> None:
         waiting = self._waiting.pop(job, None)
-        if waiting is not None and waiting.ended is not None:
-            waiting.ended()
-        return waiting
+        if waiting is not None:
+            try:
+                tell(waiting)
+            finally:
+                if waiting.ended is not None:
+                    waiting.ended()
 
     def _finished(self, job: int, request: object, result: object) -> None:
-        waiting = self._end(job)
-        if waiting is not None and waiting.then is not None:
-            waiting.then(result)
+        self._finish(job, lambda waiting: waiting.then(result) if waiting.then is not None else None)
 
     def _failed(self, job: int, request: object, error: StudioError) -> None:
-        waiting = self._end(job)
-        if waiting is None:
-            return
-        if waiting.failed is not None:
-            waiting.failed(error)
-        else:
-            self.failed.emit(error)
+        self._finish(job, lambda waiting: (waiting.failed or self.failed.emit)(error))
 
     def _cancelled(self, job: int) -> None:
-        self._end(job)
+        self._finish(job, lambda _: None)
 
 
 class Lane(QObject):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QMenuBar, QPushButton, QToolButton, QWidget
 
 from studio.app.actions import Actions, menu_titles
 from studio.base.paths import APP_NAME
@@ -117,18 +117,17 @@ class Header(QWidget):
 
     def _main_menu(self) -> QMenu:
         menu = QMenu(self)
-        for key, title in menu_titles().items():
-            part = menu.addMenu(title)
-            part.setObjectName(key)
-            part.aboutToShow.connect(lambda part=part, key=key: self._fill(part, key))
-            self._fill(part, key)
-        menu.aboutToShow.connect(self._actions.refresh)
-        return menu
+        parts = {key: menu.addMenu(title) for key, title in menu_titles().items()}
 
-    def _fill(self, menu: QMenu, key: str) -> None:
-        menu.clear()
-        self._actions.fill_menu(menu, key)
-        menu.menuAction().setEnabled(not menu.isEmpty())
+        def fill() -> None:
+            # Each time anew: the panel in front and the recent projects change.
+            self._actions.refresh()
+            for key, part in parts.items():
+                _fill(self._actions, part, key)
+                part.menuAction().setEnabled(not part.isEmpty())
+
+        menu.aboutToShow.connect(fill)
+        return menu
 
     def _tool(self, action: QAction) -> QToolButton:
         made = QToolButton()
@@ -152,3 +151,21 @@ class Header(QWidget):
 
         action.changed.connect(update)
         update()
+
+
+def _fill(actions: Actions, menu: QMenu, key: str) -> None:
+    for old in menu.findChildren(QMenu):
+        old.deleteLater()
+    menu.clear()
+    actions.fill_menu(menu, key)
+
+
+def system_menu_bar(actions: Actions) -> QMenuBar:
+    """The bar at the top of the screen, where a Mac has one; the same menus as under the program's name."""
+    bar = QMenuBar()
+    for key, title in menu_titles().items():
+        part = bar.addMenu(title)
+        part.aboutToShow.connect(actions.refresh)
+        part.aboutToShow.connect(lambda part=part, key=key: _fill(actions, part, key))
+        _fill(actions, part, key)
+    return bar

@@ -43,8 +43,9 @@ class Item:
     @property
     def bytes(self) -> int:
         """Memory held."""
-        held = (self.thumbnail, self.picture)
-        return sum(array.nbytes for array in held if array is not None)
+        # A small picture is its own thumbnail.
+        held = {id(array): array.nbytes for array in (self.thumbnail, self.picture) if array is not None}
+        return sum(held.values())
 
 
 def small(pixels: UInt8Image, side: int = THUMBNAIL) -> UInt8Image:
@@ -53,8 +54,9 @@ def small(pixels: UInt8Image, side: int = THUMBNAIL) -> UInt8Image:
     step = max(height, width) // side
     if step <= 1:
         return np.ascontiguousarray(pixels)
-    height, width = height // step * step, width // step * step
-    blocks = pixels[:height, :width].reshape(height // step, step, width // step, step, -1)
+    down, across = min(step, height), min(step, width)
+    rows, columns = height // down, width // across
+    blocks = pixels[: rows * down, : columns * across].reshape(rows, down, columns, across, -1)
     if step > 4:  # every second pixel of a large block is enough
         blocks = blocks[:, ::2, :, ::2]
     made: UInt8Image = blocks.mean(axis=(1, 3)).astype(np.uint8)

@@ -211,13 +211,13 @@ class Palette(QFrame):
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def place(self) -> None:
-        """Center it under the header of the parent, as high as its rows need."""
+        """Center it over the parent, where the search field of the header is, as high as its rows need."""
         parent = self.parentWidget()
         assert parent is not None
         width = min(620, parent.width() - 48)
         rows = min(SHOWN, max(1, self.model.rowCount()))
         height = 46 + rows * ROW + 16
-        self.setGeometry((parent.width() - width) // 2, 6, width, min(height, parent.height() - 24))
+        self.setGeometry((parent.width() - width) // 2, 4, width, min(height, parent.height() - 24))
 
     def dismiss(self) -> None:
         """Close and give the focus back."""

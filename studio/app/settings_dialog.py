@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QTabWidget, QWidget
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSpinBox, QTabWidget, QVBoxLayout, QWidget
 
 from studio.app import language
 from studio.app.dialogs import Dialog
@@ -88,7 +88,9 @@ class SettingsDialog(Dialog):
         form = QFormLayout(page)
         form.setContentsMargins(4, 16, 4, 8)
         form.setHorizontalSpacing(24)
-        form.setVerticalSpacing(10)
+        form.setVerticalSpacing(14)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        form.setFormAlignment(Qt.AlignmentFlag.AlignTop)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.tabs.addTab(page, title)
         return form
@@ -99,9 +101,13 @@ class SettingsDialog(Dialog):
         self.widgets[key] = widget
         name = QLabel(words)
         name.setBuddy(widget)
-        form.addRow(name, widget)
+        name.setFixedHeight(26)
+        field = QVBoxLayout()
+        field.setSpacing(4)
+        field.addWidget(widget)
         if hint:
-            form.addRow("", label(hint, "hint", wrap=True))
+            field.addWidget(label(hint, "hint", wrap=True))
+        form.addRow(name, field)
 
     def _choice(
         self, form: QFormLayout, key: str, words: str, options: Iterable[tuple[object, str]], hint: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -28,7 +29,7 @@ from studio.app.commands import Commands
 from studio.app.document import Document
 from studio.app.exporter import Exporter
 from studio.app.files import Files
-from studio.app.header import Header
+from studio.app.header import Header, system_menu_bar
 from studio.app.history import History
 from studio.app.historydock import HistoryDock
 from studio.app.intake import Intake
@@ -102,6 +103,7 @@ class MainWindow(QMainWindow):
         # What is seen.
         self.header = Header(self.actions_table)
         self.setMenuWidget(self.header)
+        self.system_menu = system_menu_bar(self.actions_table) if sys.platform == "darwin" else None
         self.rail = Rail(entries())
         self._add_rail()
         self.stages = QStackedWidget()
@@ -126,9 +128,8 @@ class MainWindow(QMainWindow):
         self.statusBar().addWidget(self.status, 1)
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().setStyleSheet("QStatusBar { border: none; padding: 0; }")
-        self.statusBar().layout().setContentsMargins(0, 0, 0, 0)
         self.notices = Notices(centre)
-        self.palette_box = Palette(centre)
+        self.palette_box = Palette(self)
 
         self._refresh_timer = QTimer(self)
         self._refresh_timer.setSingleShot(True)

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QThread
+from PySide6.QtCore import QEvent, QThread
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from studio.app.calls import Lane
 from studio.app.document import Document
+from studio.app.logs import LogBook
+from studio.app.settings import Settings
+from studio.app.window import MainWindow
+from studio.checkpoints.card import ModelCard
+from studio.checkpoints.library import Library
 from studio.engine.results import Picture, Pictures
 from studio.project.assets import AssetStore
 from studio.project.requests import Render, Tiles
@@ -85,3 +91,74 @@ def no_thread_stays(qapp: QApplication) -> Iterator[None]:
     assert not [t.name for t in left if t.is_alive()], "threads were left running"
     running = [t for t in qapp.findChildren(QThread) if t.isRunning()]
     assert not running, "Qt threads were left running"
+
+
+def a_card(name: str = "paper", sha: str = "a" * 64) -> ModelCard:
+    """A generator that only exists as its card."""
+    bands = ("coarse", "middle", "fine")
+    layers = [
+        {"index": i, "name": f"layer {i}", "resolution": 4 * 2 ** (i // 2), "band": bands[i // 2]} for i in range(6)
+    ]
+    return ModelCard(
+        name=name,
+        role="generator",
+        architecture="stylegan2",
+        title=name.title(),
+        sha256=sha,
+        licence="CC0",
+        hyper={
+            "resolution": 64,
+            "z_dim": 16,
+            "w_dim": 16,
+            "c_dim": 0,
+            "num_ws": 6,
+            "layers": layers,
+            "low_resolutions": [4, 8, 16, 32],
+        },
+    )
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "paper.json").write_text(a_card().to_json())
+    (weights / "paper.safetensors").touch()
+    return Library(weights, tmp_path / "models")
+
+
+@pytest.fixture
+def settings(qapp: QApplication, tmp_path: Path) -> Settings:
+    made = Settings(tmp_path / "settings.ini")
+    made.set("autosave_seconds", 600.0)
+    return made
+
+
+@pytest.fixture
+def window(
+    qtbot: QtBot, worker: Worker, assets: AssetStore, library: Library, settings: Settings
+) -> Iterator[MainWindow]:
+    """The whole window, with a picture on its canvas."""
+    made = MainWindow(worker, assets, library, settings, LogBook())
+    made.resize(1280, 800)
+    made.show()
+    with qtbot.waitSignal(made.first_picture, timeout=20_000):
+        made.begin()
+    yield made
+    qtbot.waitUntil(lambda: made.files_lane.idle and made.errands.idle and made.autosaver.lane.idle, timeout=20_000)
+    made._ending = True
+    made.autosaver.close()
+    made.exporter.close()
+    made.close()
+    made.deleteLater()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def asked(window: MainWindow) -> Callable[[type[Any]], Any]:
+    """The dialog of a class that is open now."""
+
+    def find(kind: type[Any]) -> Any:
+        return next((w for w in QApplication.topLevelWidgets() if isinstance(w, kind) and w.isVisible()), None)
+
+    return find

@@ -199,7 +199,8 @@ class ExplorePanel(GeneratorPanel):
         self.pushing.ask_strip()
 
     def _ask_map(self, tiles: list[tuple[int, int, int]]) -> None:
-        if self.card is None or not tiles:
+        # Before it is in front for the first time the window has not been painted: nothing slow may begin.
+        if self.card is None or not tiles or not self.active:
             return
         latents = tuple(MapPoint(x=i * 2.0**level, y=j * 2.0**level) for i, j, level in tiles)
         look = msgspec.structs.replace(self.look_now(), space="w")

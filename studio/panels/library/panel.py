@@ -96,7 +96,13 @@ class LibraryPanel(Panel):
             ),
         }
         self.pages = QStackedWidget()
-        for page in (self.models, self.bookmarks, self.gallery, self.catalogue, *self.empty.values()):
+        self._page = {
+            "models": self.models,
+            "bookmarks": self._inset(self.bookmarks),
+            "gallery": self._inset(self.gallery),
+            "catalogue": self.catalogue,
+        }
+        for page in (*self._page.values(), *self.empty.values()):
             self.pages.addWidget(page)
 
         self.stage = QWidget()
@@ -144,8 +150,15 @@ class LibraryPanel(Panel):
 
     def _wall(self, name: str) -> ThumbStrip:
         wall = ThumbStrip(size=112, wrap=True, captions=True, stars=False, name=name)
-        wall.setContentsMargins(24, 0, 24, 0)
         return wall
+
+    @staticmethod
+    def _inset(widget: QWidget) -> QWidget:
+        page = QWidget()
+        box = QVBoxLayout(page)
+        box.setContentsMargins(24, 8, 8, 0)
+        box.addWidget(widget)
+        return page
 
     # What the window asks ------------------------------------------------------------------------------------
 
@@ -274,7 +287,12 @@ class LibraryPanel(Panel):
     def _fill_gallery(self) -> None:
         items = [item for item in reversed(self.studio.document.session.gallery) if self._matches(item.title)]
         self.gallery.set_items(
-            Thumb(item.id, self._pictures.get(item.thumbnail or item.picture), title=item.title, tooltip=item.title)
+            Thumb(
+                item.id,
+                self._pictures.get(item.thumbnail or item.picture),
+                title=_short(item.title),
+                tooltip=item.title,
+            )
             for item in items
         )
         self._keep_choice("gallery", [item.id for item in items], self.gallery)
@@ -285,7 +303,7 @@ class LibraryPanel(Panel):
             self._chosen[shelf] = ids[0] if ids else ""
         wall.set_current(self._chosen[shelf] or None)
         has_any = bool(self.search.text()) or bool(ids)
-        self.pages.setCurrentWidget(wall if has_any else self.empty[shelf])
+        self.pages.setCurrentWidget(self._page[shelf] if has_any else self.empty[shelf])
 
     def _fill_catalogue(self) -> None:
         found = [entry for entry in catalogue() if self._matches(entry.name, entry.title, entry.architecture)]
@@ -323,7 +341,7 @@ class LibraryPanel(Panel):
                 sha = thing.thumbnail or getattr(thing, "picture", "")
                 if sha == preview.label and any(thumb.id == thing.id for thumb in wall.items()):
                     title = getattr(thing, "name", "") or getattr(thing, "title", "")
-                    wall.update_item(Thumb(thing.id, preview.image, title=title, tooltip=title))
+                    wall.update_item(Thumb(thing.id, preview.image, title=_short(title), tooltip=title))
                     if self.shelf == shelf and self._chosen.get(shelf) == thing.id:
                         self._show_details()
 
@@ -475,6 +493,11 @@ class LibraryPanel(Panel):
     def _models_changed(self) -> None:
         if self.active and self.shelf == "models":
             self._fill()
+
+
+def _short(title: str) -> str:
+    """A caption under a thumbnail: "seed 8" of "seed 8 · ψ 0.70 · w space"."""
+    return title.split(" · ")[0]
 
 
 def _titled(title: str, details: Details) -> Details:

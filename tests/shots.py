@@ -1,0 +1,239 @@
+"""Draws the real window with real content to PNG files, to be looked at.
+
+``python tests/shots.py OUTDIR [--size 1280x800] [--size 1920x1080] [--lang ko] [--panel explore] [--dialogs]``
+
+The real worker makes the pictures with the embedded model; where no weights are at hand, with a small network of
+random numbers.  Each scene drives its panel as a person would, waits until the worker is idle, and grabs the window.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 120.0
+"""Seconds to wait for a scene before it is drawn as it is."""
+
+
+def main(argv: list[str]) -> int:
+    """Draw the scenes; 0 when all were drawn."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--size", action="append", default=[], metavar="WxH")
+    parser.add_argument("--lang", default="en")
+    parser.add_argument("--panel", action="append", default=[], help="only this scene (may be given again)")
+    parser.add_argument("--dialogs", action="store_true", help="the dialogs too")
+    options = parser.parse_args(argv)
+    options.out.mkdir(parents=True, exist_ok=True)
+    sizes = [tuple(map(int, size.split("x"))) for size in options.size or ["1280x800", "1920x1080"]]
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    with tempfile.TemporaryDirectory(prefix="studio-shots-") as data:
+        os.environ["STUDIO_DATA"] = data
+        sys.path.insert(0, str(ROOT))
+        return _draw(options, sizes)
+
+
+def _draw(options: argparse.Namespace, sizes: list[tuple[int, int]]) -> int:
+    from studio.app import start
+    from studio.app.logs import LogBook
+    from studio.app.settings import Settings
+
+    _stand_in()
+    settings = Settings()
+    settings.set("language", options.lang)
+    settings.sync()
+    app = start._application()
+    window = start.build(app, LogBook(app))
+    window.resize(*sizes[0])
+    window.show()
+    window.begin()
+    scenes: dict[str, Callable[[Any], Iterator[str]]] = {
+        "explore": explore,
+        "mix": mix,
+        "library": library,
+    }
+    if options.dialogs or "dialogs" in options.panel:
+        scenes["dialogs"] = dialogs
+    wanted = options.panel or list(scenes)
+    drawn = 0
+    for name in wanted:
+        for step in scenes[name](window):
+            settle(app, window)
+            for width, height in sizes:
+                window.resize(width, height)
+                settle(app, window)
+                path = options.out / f"{name}{'-' + step if step else ''}-{width}x{height}-{options.lang}.png"
+                window.grab().save(str(path))
+                _grab_dialogs(app, window, path)
+                print(path)
+                drawn += 1
+    for widget in app.topLevelWidgets():
+        if widget is not window:
+            widget.close()
+    window.worker.stop()
+    return 0 if drawn else 1
+
+
+def settle(app: Any, window: Any) -> None:
+    """Until the worker has nothing to do for a moment."""
+    end = time.monotonic() + PATIENCE
+    quiet_since = time.monotonic()
+    while time.monotonic() < end:
+        app.processEvents()
+        if window.worker.jobs():
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since > 0.4:
+            return
+        time.sleep(0.01)
+    print("not idle in time", file=sys.stderr)
+
+
+def _grab_dialogs(app: Any, window: Any, path: Path) -> None:
+    from PySide6.QtWidgets import QDialog
+
+    for number, dialog in enumerate(w for w in app.topLevelWidgets() if isinstance(w, QDialog) and w.isVisible()):
+        dialog.grab().save(str(path.with_stem(f"{path.stem}-dialog{number or ''}")))
+
+
+def _stand_in() -> None:
+    """Where the embedded model is missing: a small network of random numbers in its place."""
+    from studio.base import paths
+
+    if list(paths.weights().glob("*.safetensors")):
+        return
+    fixture = ROOT / "tests" / "fixtures" / "stylegan2_cond_32px.safetensors"
+    from studio.base.steps import run
+    from studio.checkpoints.library import Library
+
+    run(Library(paths.weights(), paths.models_dir()).import_file(fixture))
+
+
+# Scenes: each yields when the window is ready to be drawn -----------------------------------------------------------
+
+
+def explore(window: Any) -> Iterator[str]:
+    """The first picture, then one that was worked on, with history and a walk."""
+    from PySide6.QtWidgets import QApplication, QScrollArea
+
+    window.show_panel("explore")
+    yield "first"
+    for seed in (12, 905, 33, 7, 64, 2048, 99, 4127):
+        _seed(window, seed)
+        settle(QApplication.instance(), window)
+        if seed in (905, 33, 64, 4127):
+            window.run_action("explore.key")
+            settle(QApplication.instance(), window)
+    items = window.history.items()
+    for item in items[1:6:2]:
+        window.commands.star_item(item.id)
+    window.run_action("explore.components")
+    yield ""
+    for area in window.panel.inspector.findChildren(QScrollArea)[:1]:
+        area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+        yield "end"
+        area.verticalScrollBar().setValue(0)
+
+
+def mix(window: Any) -> Iterator[str]:
+    """A board with sources and weights."""
+    window.show_panel("mix")
+    yield ""
+
+
+def library(window: Any) -> Iterator[str]:
+    """Every shelf."""
+    window.show_panel("explore")
+    for seed in (3, 5, 8):
+        _seed(window, seed)
+        from PySide6.QtWidgets import QApplication
+
+        settle(QApplication.instance(), window)
+        window.commands.bookmark_current()
+        window.commands.star_current()
+        settle(QApplication.instance(), window)
+    window.notices.clear()
+    window.show_panel("library")
+    for shelf in ("models", "bookmarks", "gallery", "catalogue"):
+        window.panel.show_shelf(shelf)
+        yield shelf
+
+
+def dialogs(window: Any) -> Iterator[str]:
+    """The palette, the notices and every dialog."""
+    from PySide6.QtWidgets import QApplication, QDialog
+
+    from studio.base.errors import StudioError
+    from studio.project.session import ModelRef
+
+    window.show_panel("explore")
+
+    def close() -> None:
+        for widget in QApplication.topLevelWidgets():
+            if isinstance(widget, QDialog):
+                widget.close()
+
+    window.open_palette()
+    yield "palette"
+    window.palette_box.field.setText("ex")
+    yield "palette-typed"
+    window.palette_box.dismiss()
+    for name in ("show_settings", "show_shortcuts", "show_about", "show_log"):
+        getattr(window.commands, name)()
+        yield name.removeprefix("show_")
+        close()
+    window.exporter.show_dialog()
+    yield "export"
+    close()
+    _seed(window, 77)
+    window.files.guarded(lambda: None)
+    yield "unsaved"
+    close()
+    from studio.app.models import MissingModels
+
+    refs = [ModelRef(sha256="ab" * 32, name="ffhq-1024", path="/home/me/models/ffhq.pkl", architecture="stylegan2")]
+    MissingModels(window, refs, lambda _: None).open()
+    yield "missing"
+    close()
+    from studio.app.autosave import RecoveryDialog
+    from studio.project.recovery import Recoverable
+
+    entries = [
+        Recoverable(Path("a.studio"), Path("/home/me/harbour faces.studio"), "harbour faces", 1.75e9),
+        Recoverable(Path("b.studio"), None, "", 1.75e9 - 90_000),
+    ]
+    RecoveryDialog(window, entries, window.recovery).open()
+    yield "recovery"
+    close()
+    window.notify("The picture is on the clipboard.", good=True)
+    window.notify(
+        StudioError(
+            "The model “sunset.pkl” cannot be read.",
+            "It is not a checkpoint that this program knows.",
+            "Ask whoever made it which program it belongs to.",
+            detail="Traceback (most recent call last): ...",
+            kind="model",
+        )
+    )
+    yield "notices"
+    window.notices.clear()
+
+
+def _seed(window: Any, seed: int) -> None:
+    import msgspec
+
+    from studio.project.latents import Seed
+
+    session = window.document.session
+    state = msgspec.structs.replace(session.explore, latent=Seed(seed=seed))
+    window.document.edit(msgspec.structs.replace(session, explore=state), f"Seed {seed}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
