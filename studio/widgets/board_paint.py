@@ -45,6 +45,8 @@ class BoardPainter:
     def __init__(self, painter: QPainter, geometry: BoardGeometry, look: BoardLook) -> None:
         self.p, self.g, self.look = painter, geometry, look
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._fonts: dict[tuple[int, QFont.Weight], QFont] = {}
+        self._font_now: tuple[int, QFont.Weight] | None = None
         soloed = any(column.solo for column in look.columns)
         self._silent = [column.mute or (soloed and not column.solo) for column in look.columns]
 
@@ -61,7 +63,7 @@ class BoardPainter:
             for column in range(self.g.columns):
                 self._cell(row, column)
         self._bands_lines(rows)
-        self.p.restore()
+        self._restore()
         self._labels(rows)
         self._heads()
 
@@ -71,10 +73,19 @@ class BoardPainter:
         return range(max(0, first), min(len(self.g.rows), last))
 
     def _text(self, size: int, weight: QFont.Weight = QFont.Weight.Normal) -> None:
-        font = QFont(self.look.font)
-        font.setPixelSize(size)
-        font.setWeight(weight)
-        self.p.setFont(font)
+        key = (size, weight)
+        if key not in self._fonts:
+            font = QFont(self.look.font)
+            font.setPixelSize(size)
+            font.setWeight(weight)
+            self._fonts[key] = font
+        if key != self._font_now:
+            self._font_now = key
+            self.p.setFont(self._fonts[key])
+
+    def _restore(self) -> None:
+        self.p.restore()
+        self._font_now = None  # the painter has its old font again
 
     def is_locked(self, row: int, column: int) -> bool:
         """Whether a cell refuses to be changed."""
@@ -104,7 +115,7 @@ class BoardPainter:
                 p.save()
                 p.setClipPath(rounded_path(rect, 4), Qt.ClipOperation.IntersectClip)
                 p.drawRect(QRectF(rect.left(), rect.top(), filled, rect.height()))
-                p.restore()
+                self._restore()
         locked = self.is_locked(row, column)
         if weight > 0 or hovered:
             self._text(Theme.SMALL, QFont.Weight.Medium)
@@ -147,7 +158,7 @@ class BoardPainter:
             self.p.drawText(QRectF(22, line.top(), LEFT - 80, line.height()), _MIDDLE, self.g.rows[row].label)
             if self.g.rows[row].band:
                 self._band(row, line)
-        self.p.restore()
+        self._restore()
 
     def _band(self, row: int, line: QRectF) -> None:
         group = self.g.band_rows(row)
@@ -194,7 +205,7 @@ class BoardPainter:
         p.drawRoundedRect(place.adjusted(1, 1, -1, -1), 6, 6)
         mark = icon_pixmap("plus", 16, Theme.ACCENT if hot else Theme.DIM, self.look.ratio)
         p.drawPixmap(place.center() - QPointF(8, 8), mark)
-        p.restore()
+        self._restore()
         if self.g.offset.y() > 0:
             p.fillRect(QRectF(0, HEAD - 1, self.g.size.width(), 1), QColor(Theme.LINE))
 

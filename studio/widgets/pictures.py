@@ -126,24 +126,40 @@ def heat_image(values: npt.NDArray[Any]) -> QImage:
     return QImage(colours.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
 
 
-@lru_cache(maxsize=16)
-def _cubic(length: int, factor: int) -> npt.NDArray[np.float32]:
-    """The matrix ``[length * factor, length]`` of Catmull-Rom interpolation (Keys 1981, a = -1/2)."""
-    at = (np.arange(length * factor) + 0.5) / factor - 0.5
-    base = np.floor(at).astype(int)
-    matrix = np.zeros((length * factor, length), np.float32)
-    for tap in range(-1, 3):
-        d = np.abs(at - (base + tap))
-        weight = np.where(d <= 1, 1.5 * d**3 - 2.5 * d**2 + 1, np.where(d < 2, -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2, 0))
-        np.add.at(matrix, (np.arange(length * factor), np.clip(base + tap, 0, length - 1)), weight.astype(np.float32))
-    return matrix
+def _cubic(t: float) -> tuple[float, float, float, float]:
+    """The four weights of Catmull-Rom interpolation (Keys 1981, a = -1/2) at ``t`` in [0, 1) after the second tap."""
+    return (
+        ((-0.5 * t + 1.0) * t - 0.5) * t,
+        (1.5 * t - 2.5) * t * t + 1.0,
+        ((-1.5 * t + 2.0) * t + 0.5) * t,
+        (0.5 * t - 0.5) * t * t,
+    )
+
+
+def _stretched(values: npt.NDArray[np.float32], factor: int, axis: int) -> npt.NDArray[np.float32]:
+    """``values`` enlarged along one axis, phase by phase, so that every sum runs over whole arrays."""
+    length = values.shape[axis]
+    edges = [(2, 2) if a == axis else (0, 0) for a in range(values.ndim)]
+    padded = np.pad(values, edges, mode="edge")
+    shape = list(values.shape)
+    shape[axis] = length * factor
+    out = np.empty(shape, np.float32)
+    whole = (slice(None),) * axis
+    for phase in range(factor):
+        at = (phase + 0.5) / factor - 0.5
+        first = 0 if at < 0 else 1  # the pad is two wide: tap -1 of sample 0 is at 1
+        taps = _cubic(at - np.floor(at))
+        part = padded[(*whole, slice(first, first + length))] * np.float32(taps[0])
+        for k in range(1, 4):
+            part += padded[(*whole, slice(first + k, first + k + length))] * np.float32(taps[k])
+        out[(*whole, slice(phase, None, factor))] = part
+    return out
 
 
 def enlarge(pixels: UInt8Image, factor: int) -> UInt8Image:
     """A small picture ``factor`` times as large, smooth and sharp (bicubic), for showing and never for exporting."""
-    height, width = pixels.shape[:2]
-    rows, columns = _cubic(height, factor), _cubic(width, factor)
-    tall = (rows @ pixels.reshape(height, -1).astype(np.float32)).reshape(height * factor, width, -1)
-    wide = np.matmul(columns, tall)
-    made: UInt8Image = np.clip(wide + 0.5, 0, 255).astype(np.uint8)
+    tall = _stretched(pixels.astype(np.float32), factor, 0)
+    wide = _stretched(tall, factor, 1)
+    wide += 0.5
+    made: UInt8Image = np.clip(wide, 0, 255, out=wide).astype(np.uint8)
     return made

@@ -9,9 +9,10 @@ from PySide6.QtGui import QImage, QPainter
 from studio.base.steps import UInt8Image
 from studio.widgets.pictures import checkerboard, enlarge, to_qimage
 
-_LARGE = 32_000_000
+_LARGE = 8_000_000
 _EXACT = 2_500_000
-_SMALL = 256
+_SMALL = 192
+_GROWN = 400
 
 
 class ShownPicture:
@@ -101,7 +102,7 @@ class ShownPicture:
         # Bilinear enlargement of a tiny picture shows its grid; a bicubic step before it does not.
         if scale < 1.5 or max(self.width, self.height) > _SMALL or self._thin > 1:
             return self._levels[0]
-        factor = min(4, int(np.ceil(scale)), max(2, 768 // max(self.width, self.height)))
+        factor = min(4, int(np.ceil(scale)), _GROWN // max(self.width, self.height))
         if factor not in self._enlarged:
             self._enlarged[factor] = to_qimage(enlarge(self.pixels, factor))
         return self._enlarged[factor]

@@ -76,9 +76,9 @@ QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabl
 QLineEdit[kind="inline"] {{ background: {canvas}; border: 1px solid {accent}; border-radius: 4px; padding: 0 5px;
   min-height: 0; }}
 
-QAbstractSpinBox QLineEdit, QComboBox QLineEdit {{ background: transparent; border: none; padding: 0 0 0 4px;
+QComboBox QLineEdit {{ background: transparent; border: none; padding: 0 0 0 4px;
   min-height: 0; }}
-QSpinBox, QDoubleSpinBox {{ padding-left: 8px; padding-right: 20px; }}
+QSpinBox, QDoubleSpinBox {{ padding-right: 20px; qproperty-alignment: "AlignCenter"; }}
 QSpinBox::up-button, QDoubleSpinBox::up-button {{ subcontrol-origin: border; subcontrol-position: top right;
   width: 18px; border: none; margin: 1px 1px 0 0; border-top-right-radius: 5px; background: transparent; }}
 QSpinBox::down-button, QDoubleSpinBox::down-button {{ subcontrol-origin: border; subcontrol-position: bottom right;
@@ -88,7 +88,7 @@ QDoubleSpinBox::down-button:hover {{ background: {line}; }}
 QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{theme}/up.svg"); width: 10px; height: 10px; }}
 QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{ image: url("{theme}/down.svg"); width: 10px; height: 10px; }}
 
-QComboBox {{ padding-right: 24px; }}
+QComboBox {{ padding-right: 24px; combobox-popup: 0; }}
 QComboBox::drop-down {{ border: none; width: 24px; }}
 QComboBox::down-arrow {{ image: url("{theme}/down.svg"); width: 12px; height: 12px; }}
 QComboBox QAbstractItemView {{ background: {raised}; border: 1px solid {line}; padding: 4px;
@@ -150,6 +150,11 @@ QAbstractItemView::item:selected {{ background: {amber_low}; color: {ink}; }}
 QHeaderView {{ background: {panel}; border: none; }}
 QHeaderView::section {{ background: {panel}; color: {dim}; border: none; border-bottom: 1px solid {line};
   padding: 5px 8px; font-size: {small}px; }}
+
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
+QMessageBox {{ messagebox-information-icon: url("{theme}/info.svg"); messagebox-question-icon: url("{theme}/question.svg");
+  messagebox-warning-icon: url("{theme}/warning.svg"); messagebox-critical-icon: url("{theme}/critical.svg"); }}
+QMessageBox QLabel#qt_msgbox_label {{ min-width: 260px; font-weight: 600; }}
 
 QSplitter::handle {{ background: {line}; }}
 QSplitter::handle:horizontal {{ width: 1px; }}
