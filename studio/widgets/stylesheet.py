@@ -152,7 +152,8 @@ QHeaderView::section {{ background: {panel}; color: {dim}; border: none; border-
   padding: 5px 8px; font-size: {small}px; }}
 
 QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
-QMessageBox {{ messagebox-information-icon: url("{theme}/info.svg"); messagebox-question-icon: url("{theme}/question.svg");
+QMessageBox {{ messagebox-information-icon: url("{theme}/info.svg");
+  messagebox-question-icon: url("{theme}/question.svg");
   messagebox-warning-icon: url("{theme}/warning.svg"); messagebox-critical-icon: url("{theme}/critical.svg"); }}
 QMessageBox QLabel#qt_msgbox_label {{ min-width: 260px; font-weight: 600; }}
 

@@ -166,7 +166,7 @@ def test_large_pictures_shrink_by_levels_and_are_cut_for_close_looks() -> None:
     wide = np.zeros((3000, 12000, 3), np.uint8)
     wide[:, 6000:] = 200
     shown = ShownPicture(wide)
-    assert shown._thin == 2
+    assert shown._thin == 4
     target = QImage(600, 200, QImage.Format.Format_RGB32)
     for scale, left in ((0.05, 0.0), (2.0, -11800.0)):
         target.fill(0)

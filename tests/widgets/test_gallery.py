@@ -25,10 +25,10 @@ def test_everything_paints_quickly_the_second_time(window: QWidget, themed) -> N
     for widget in own:
         best = 1.0
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.thread_time()
             widget.repaint()
-            best = min(best, time.perf_counter() - started)
-        if best > 0.06:  # an order of magnitude above what is meant: this machine is shared
+            best = min(best, time.thread_time() - started)
+        if best > 0.06:  # ten times what is meant, in processor time: the machine may be busy with other things
             slow[type(widget).__name__] = best
     assert not slow
 
