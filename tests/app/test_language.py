@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from studio.app import language
 from studio.app.language import TableTranslator
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import strings
+from tests import strings
 
 OTHERS = [code for code in language.available() if code != "en"]
 
@@ -35,8 +32,8 @@ def test_korean_ships() -> None:
 @pytest.mark.parametrize("code", OTHERS)
 def test_nothing_is_missing(code: str) -> None:
     missing = strings.lacking(code, strings.ui_only(strings.collect()))
-    assert not missing, "run python tests/strings.py " + code + "\n" + "\n".join(
-        f"{text!r}  {at[0]}" for text, at in missing.items()
+    assert not missing, (
+        "run python tests/strings.py " + code + "\n" + "\n".join(f"{text!r}  {at[0]}" for text, at in missing.items())
     )
 
 

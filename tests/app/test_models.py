@@ -117,9 +117,7 @@ def test_importing_uses_the_model_and_removing_forgets_it(
     assert library.card(card.sha256) is None and window.models.anything_missing()
 
 
-def test_a_file_that_is_no_model_is_told_and_nothing_changes(
-    window: MainWindow, qtbot: QtBot, tmp_path: Path
-) -> None:
+def test_a_file_that_is_no_model_is_told_and_nothing_changes(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'echo no'\ntR.")
     window.models.import_files([tmp_path / "bad.pkl"])
     qtbot.waitUntil(lambda: bool(window.notices.notices()), timeout=60_000)

@@ -132,9 +132,7 @@ def test_a_copy_is_written_after_a_pause_and_goes_with_the_save(
     qtbot.waitUntil(lambda: not list(paths.autosave_dir().glob("*.studio")))
 
 
-def test_a_disk_that_refuses_is_told_once(
-    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_that_refuses_is_told_once(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     from studio.base.errors import StudioError
 
     def refuse(*_: Any, **__: Any) -> None:
