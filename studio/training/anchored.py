@@ -105,6 +105,24 @@ def _codebook(values: int, factors: int, w_dim: int, seed: int) -> Tensor:
     return basis * (w_dim / factors) ** 0.5
 
 
+def mapping_loss(g: StyleGAN2, spec: AnchorSpec, v: Tensor, gen: torch.Generator) -> tuple[Tensor, float]:
+    """How far w is from the sum of one fixed direction for each factor value of ``v``, and the share read back rightly.
+
+    Squared distance, and cross entropy of the values as read along the directions of :func:`codebook`.
+    """
+    device = g.w_avg.device
+    book = codebook(spec, g.w_dim).to(device)
+    codes = spec.codes(v, gen, drop=0.1, drop_all=0.35, extra=0.12)
+    w = g.mapping(codes.z.to(device), codes.c.to(device))
+    score = w @ book.t() / book.square().sum(dim=1).mean()
+    parts = [score[:, x.start : x.start + len(x.values)] for x in spec.factors]
+    truth = v.to(device)
+    named = torch.stack([F.cross_entropy(y * 8, truth[:, i]) for i, y in enumerate(parts)]).mean()
+    loss = (w - spec.one_hot(v).to(device) @ book).square().mean() + named
+    right = torch.stack([(y.detach().argmax(1) == truth[:, i]).float().mean() for i, y in enumerate(parts)]).mean()
+    return loss, float(right)
+
+
 def warm_up_mapping(
     g: StyleGAN2,
     spec: AnchorSpec,
@@ -122,8 +140,6 @@ def warm_up_mapping(
     says would stay faint in w beside what the label says.  Returns the share of factor values read back rightly.
     """
     device = g.w_avg.device
-    book = codebook(spec, g.w_dim).to(device)
-    unit = book.square().sum(dim=1).mean()
     rates = (rate, 0.01)
     groups = [
         {"params": [p for n, p in g.mapping.named_parameters() if n.startswith("fc")], "lr": rates[0]},
@@ -135,21 +151,12 @@ def warm_up_mapping(
         for group, base in zip(opt.param_groups, rates, strict=True):
             group["lr"] = base * min(1.0, (step + 1) / 50) * max(0.02, 1 - step / steps)
         v = spec.shuffled(f[torch.randint(f.shape[0], (batch,), generator=gen)], gen)
-        codes = spec.codes(v, gen, drop=0.1, drop_all=0.35, extra=0.12)
-        w = g.mapping(codes.z.to(device), codes.c.to(device))
-        truth = spec.one_hot(v).to(device)
-        score = w @ book.t() / unit
-        parts = [score[:, x.start : x.start + len(x.values)] for x in spec.factors]
-        v = v.to(device)
-        named = torch.stack([F.cross_entropy(y * 8, v[:, i]) for i, y in enumerate(parts)]).mean()
-        loss = (w - truth @ book).square().mean() + named
+        loss, right = mapping_loss(g, spec, v, gen)
         loss.backward()
         opt.step()
         opt.zero_grad(set_to_none=True)
-        if step % 50 == 0 or step == steps - 1:
-            right = float(torch.stack([(y.argmax(1) == v[:, i]).float().mean() for i, y in enumerate(parts)]).mean())
-            if report is not None:
-                report(step, float(loss.detach()), right)
+        if report is not None and (step % 50 == 0 or step == steps - 1):
+            report(step, float(loss.detach()), right)
     with torch.no_grad():
         codes = spec.codes(spec.shuffled(f, gen), gen, drop_all=0.5)
         g.mapping.w_avg.copy_(g.mapping(codes.z.to(device), codes.c.to(device)).mean(dim=0))

@@ -30,6 +30,8 @@ class TrainConfig:
     """Explicit widths such as ``4:192,8:192,16:192,32:128,64:64`` (empty: from base and max)."""
     anchor: bool = False
     recon_weight: float = 1.0
+    mapping_batch: int = 128
+    """Anchored: extra codes in every step that keep the mapping true to its directions (0: none)."""
     adv_weight: float = 1.0
     adv_from: int = 0
     """Pictures before the adversarial part begins (anchored trainings start without it)."""

@@ -46,6 +46,7 @@ def export_model(
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{name}.safetensors"
     save_file(half_state(net), weights, metadata={"name": name, "architecture": "stylegan2"})
+    weights.chmod(0o644)
     card: dict[str, Any] = {
         "name": name,
         "title": title,

@@ -13,7 +13,7 @@ from studio.nets.stylegan2 import StyleGAN2, TrainNoise
 from studio.nets.stylegan2_discriminator import Discriminator
 from studio.training import losses
 from studio.training.anchor import AnchorSpec
-from studio.training.anchored import banded_codes, mapping_groups, paired_loss
+from studio.training.anchored import banded_codes, mapping_groups, mapping_loss, paired_loss
 from studio.training.augment import Adaptive, augment
 from studio.training.config import TrainConfig
 from studio.training.data import Pictures, to_float
@@ -148,6 +148,12 @@ class Trainer:
             out["generator"] = float(adv.detach())
             loss = loss + cfg.adv_weight * adv
             fakes = fakes.detach()
+        if cfg.anchor and cfg.mapping_batch:
+            assert self.spec is not None
+            rows = torch.randint(len(self.factors), (cfg.mapping_batch,), generator=self.gen)
+            extra, right = mapping_loss(self.g, self.spec, self.spec.shuffled(self.factors[rows], self.gen), self.gen)
+            out["readable"] = right
+            loss = loss + 0.3 * extra
         loss.backward()
         if self.adversarial and cfg.pl_weight and self.steps % cfg.pl_every == 0:
             out["path_length"] = self.path_length_step()

@@ -9,22 +9,8 @@ import pytest
 
 from studio.training.cli import main
 
-TINY = [
-    "--size",
-    "16",
-    "--batch",
-    "4",
-    "--w-dim",
-    "16",
-    "--mapping-layers",
-    "2",
-    "--channels",
-    "4:8,8:8,16:8",
-    "--warm-steps",
-    "3",
-    "--pl-every",
-    "2",
-]
+TINY = ["--size", "16", "--batch", "4", "--w-dim", "16", "--mapping-layers", "2", "--channels", "4:8,8:8,16:8"]
+TINY += ["--warm-steps", "3", "--pl-every", "2"]
 
 
 def test_train_resume_and_export(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
