@@ -66,7 +66,14 @@ class FastStyleGAN2(nn.Module):
     @property
     def dtype(self) -> torch.dtype:
         """The precision of the convolutions."""
-        return self._asked_dtype or probe_dtype(self.device)
+        if self._asked_dtype is not None:
+            return self._asked_dtype
+        chosen = probe_dtype(self.device)
+        if chosen == torch.float16 and self.exact.conv_clamp is None:
+            # Only networks that clamp were trained to stay within float16's range.
+            bf16 = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
+            return torch.bfloat16 if bf16 else torch.float32
+        return chosen
 
     @property
     def architecture(self) -> str:

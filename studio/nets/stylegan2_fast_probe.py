@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -10,6 +11,10 @@ import torch.nn.functional as F
 
 WORTH = 1.3
 """Half precision must be this much faster than float32 to be chosen."""
+
+ROUNDS = 12
+PATIENCE = 0.4
+"""Seconds after which the probe decides by what it has seen; a clear case takes a few hundredths."""
 
 
 def probe_dtype(device: str | torch.device) -> torch.dtype:
@@ -26,11 +31,29 @@ def _probe(device: str) -> torch.dtype:
     half = torch.bfloat16 if kind == "cpu" else torch.float16
     if kind == "cpu" and not _bf16_convolutions():
         return torch.float32
+    slow = fast = float("inf")
+    begin = time.perf_counter()
+    threads = torch.get_num_threads()
+    if kind == "cpu":
+        torch.set_num_threads(1)  # waiting for threads of a busy machine would drown what is measured
     try:
-        slow, fast = _seconds(device, torch.float32), _seconds(device, half)
+        for _ in range(ROUNDS):  # in turns, and the best of each: other work on the machine must not decide
+            slow = min(slow, _seconds(device, torch.float32))
+            fast = min(fast, _seconds(device, half))
+            if slow > 2 * WORTH * fast or time.perf_counter() - begin > PATIENCE:
+                break
     except (RuntimeError, NotImplementedError):
         return torch.float32
+    finally:
+        if kind == "cpu":
+            torch.set_num_threads(threads)
     return half if slow > WORTH * fast else torch.float32
+
+
+def _clock(device: str) -> Callable[[], float]:
+    """This thread's own processor time where the system counts it finely, else the time on the wall."""
+    own = torch.device(device).type == "cpu" and time.get_clock_info("thread_time").resolution < 1e-4
+    return time.thread_time if own else time.perf_counter
 
 
 def _bf16_convolutions() -> bool:
@@ -49,22 +72,18 @@ def has_matrix_unit() -> bool:
 
 
 def _seconds(device: str, dtype: torch.dtype) -> float:
-    """Best time of a small layer: convolution, leaky ReLU."""
+    """Time of a small layer: convolution, leaky ReLU.  The first run, which chooses kernels, is not counted."""
+    repeat, now = (2 if device == "cpu" else 10), _clock(device)
     with torch.no_grad():
         x = torch.ones(1, 96, 64, 64, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
         w = torch.full((96, 96, 3, 3), 0.01, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
-        best = float("inf")
-        for i in range(5):
-            begin = time.perf_counter()
-            for _ in range(1 if device == "cpu" else 10):
-                F.leaky_relu_(F.conv2d(x, w, padding=1), 0.2)
-            _wait(device)
-            taken = time.perf_counter() - begin
-            if i:  # the first one compiles or chooses a kernel
-                best = min(best, taken)
-            elif taken > 0.3:
-                return taken
-    return best
+        F.leaky_relu_(F.conv2d(x, w, padding=1), 0.2)
+        _wait(device)
+        begin = now()
+        for _ in range(repeat):
+            F.leaky_relu_(F.conv2d(x, w, padding=1), 0.2)
+        _wait(device)
+        return (now() - begin) / repeat
 
 
 def _wait(device: str) -> None:

@@ -1,0 +1,1 @@
+"""The speed and memory of what DESIGN section 7 names.  ``python -m benchmarks`` lists them; never run as tests."""
