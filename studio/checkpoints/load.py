@@ -61,11 +61,11 @@ def inspect(path: str | os.PathLike[str], *, assumptions: Mapping[str, Any] | No
         contents = read_contents(file)
         recognised, _ = recognise(contents)
         sha = file.sha256()
-        side = _sidecar(file.path, sha)
+        side, said = _sidecar(file.path, sha)
         if recognised.make is None:
-            return _card(file, contents, recognised, sha, None, side, ())
+            return _card(file, contents, recognised, sha, None, side, (), said)
         values, told = _settle(recognised, side, assumptions)
-        return _card(file, contents, recognised, sha, _skeleton(recognised, values, file.size), side, told)
+        return _card(file, contents, recognised, sha, _skeleton(recognised, values, file.size), side, told, said)
 
 
 def load_steps(
@@ -85,13 +85,13 @@ def load_steps(
         for done, name in file.hashing():
             sha = name
             yield Progress(done, file.size, "Checking the file")
-        side = _sidecar(file.path, sha)
+        side, said = _sidecar(file.path, sha)
         values, told = _settle(recognised, side, assumptions)
         network = _skeleton(recognised, values, file.size)
         yield from _fill(network, recognised)
         if recognised.finish is not None:
             recognised.finish(network)
-        card = _card(file, contents, recognised, sha, network, side, told)
+        card = _card(file, contents, recognised, sha, network, side, told, said)
     return LoadedModel(card, network.to(device))
 
 
@@ -193,16 +193,18 @@ def _finite(tensor: Any) -> bool:
     return all(bool(torch.isfinite(part).all()) for part in flat.split(1 << 20))
 
 
-def _sidecar(path: Path, sha: str) -> ModelCard | None:
-    """The card beside a file of ours, if it is this file's card."""
+def _sidecar(path: Path, sha: str) -> tuple[ModelCard | None, tuple[str, ...]]:
+    """The card beside a file of ours, if it is this file's card; a note if it is another's."""
     beside = path.with_suffix(".json")
     try:
         if path.suffix != ".safetensors" or not beside.is_file() or beside.stat().st_size > 1 << 20:
-            return None
+            return None, ()
         card = ModelCard.from_json(beside.read_bytes())
     except (OSError, ModelError):
-        return None
-    return card if sha in (card.sha256, card.stored_sha256) else None
+        return None, ()
+    if sha in (card.sha256, card.stored_sha256):
+        return card, ()
+    return None, (f"The card “{plain(beside.name)}” beside this file belongs to another file and was not used.",)
 
 
 def _card(
@@ -213,9 +215,10 @@ def _card(
     network: nn.Module | None,
     side: ModelCard | None,
     told: tuple[Assumption, ...],
+    said: tuple[str, ...],
 ) -> ModelCard:
     hyper: dict[str, Any] = {"layout": recognised.source, "container": contents.container, **recognised.hyper}
-    notes = list(recognised.notes)
+    notes = [*recognised.notes, *said]
     if contents.foreign:
         some = ", ".join(contents.foreign[:3]) + (" ..." if len(contents.foreign) > 3 else "")
         notes.append(f"The file asks for code that was not run: {some}.")
@@ -249,7 +252,7 @@ def _card(
         return card
     # What people wrote about the model stays; what the network is comes from the network.
     return side.changed(
-        hyper={**side.hyper, **hyper, "layout": side.hyper.get("layout", hyper["layout"])},
+        hyper={**side.hyper, **hyper, **{k: side.hyper[k] for k in ("layout", "container") if k in side.hyper}},
         assumptions=told,
         role=card.role,
         architecture=card.architecture,

@@ -10,7 +10,7 @@ from typing import Any
 from studio.base.errors import ModelError
 from studio.checkpoints.formats.contents import Contents
 from studio.checkpoints.lazy import Lazy
-from studio.checkpoints.limits import MAX_ENTRIES, plain, too_much
+from studio.checkpoints.limits import MAX_ENTRIES, MAX_NAME, damaged, plain, too_much
 from studio.checkpoints.pickles.nodes import Node, NotDense
 from studio.checkpoints.pickles.rebuild import ArrayRef, TensorRef, state_dict_of
 
@@ -149,6 +149,10 @@ def _tensors(table: dict[Any, Any]) -> tuple[dict[str, Lazy], dict[str, str]]:
     bad: dict[str, str] = {}
     for key, value in table.items():
         name = key if isinstance(key, str) else str(key) if isinstance(key, int) else ""
+        if len(name) > MAX_NAME:
+            raise too_much("a name in it is too long", f"{MAX_NAME} characters")
+        if not name.isprintable():
+            raise damaged(f"a name in it cannot be written: “{plain(name)}”")
         if isinstance(value, NotDense):
             bad[name] = value.what
             continue

@@ -220,6 +220,7 @@ class DCGAN(nn.Module):
         try:
             plans = tuple(BlockPlan(**{k: _plain(v) for k, v in p.items()}) for p in hyper["blocks"])
             stem = hyper.get("stem")
+            _sane(plans, 1 if stem is None else int(stem[1]))
             c_dim, mode = int(hyper.get("c_dim", 0)), hyper.get("label_mode", "none")
             net = cls(
                 int(hyper["z_dim"]),
@@ -235,10 +236,6 @@ class DCGAN(nn.Module):
             )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, ZeroDivisionError) as exc:
             raise ModelError("This DCGAN is not described completely.", f"{exc}.") from exc
-        if not 1 <= net.resolution <= MAX_RESOLUTION or not plans or plans[-1].n_out not in (1, 3, 4):
-            raise ModelError(
-                "This DCGAN does not make pictures.", f"{net.resolution} px was its size; 1 to {MAX_RESOLUTION} can be."
-            )
         return net
 
     @classmethod
@@ -263,6 +260,20 @@ class DCGAN(nn.Module):
         return net.eval().requires_grad_(False)
 
 
+def _sane(plans: tuple[BlockPlan, ...], size: int) -> None:
+    """Refuse what makes no picture, before anything is allocated for it."""
+    for p in plans:
+        if not (0 < p.n_in <= 1 << 16 and 0 < p.n_out <= 1 << 16 and 0 < p.kernel <= 64):
+            raise ModelError("This DCGAN is not described completely.", "A block has an impossible width or kernel.")
+        if not (0 < p.stride <= 8 and 0 <= p.padding <= 64):
+            raise ModelError("This DCGAN is not described completely.", "A block has an impossible step.")
+        size = p.size(size)
+        if not 1 <= size <= MAX_RESOLUTION:
+            raise ModelError("This DCGAN does not make pictures.", f"Its side would be {size} px.")
+    if not plans or plans[-1].n_out not in (1, 3, 4):
+        raise ModelError("This DCGAN does not make pictures.", "Pictures have 1, 3 or 4 channels.")
+
+
 def _plain(value: Any) -> Any:
     if not isinstance(value, bool | int):
         raise TypeError(f"{value!r} is not a number")
@@ -271,4 +282,6 @@ def _plain(value: Any) -> Any:
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key that puts ``main.10`` after ``main.9``."""
-    return tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"[.]", name))
+    return tuple(
+        (0, int(p), "") if p.isascii() and p.isdigit() and len(p) < 10 else (1, 0, p) for p in re.split(r"[.]", name)
+    )

@@ -148,13 +148,16 @@ def stored_value(c: Candidate, name: str, default: Any = _ABSENT) -> Any:
         return text
 
 
-def stored_assumption(c: Candidate, name: str) -> Assumption | None:
-    """The assumption that the library wrote beside a converted network."""
+def stored_assumptions(c: Candidate) -> dict[str, Assumption]:
+    """The assumptions that the library wrote into a converted network, in their order."""
     listed = stored_value(c, "assumptions", [])
-    for entry in listed if isinstance(listed, list) else []:
-        if isinstance(entry, dict) and entry.get("name") == name:
-            return Assumption(name, entry.get("value"), str(entry.get("why", "")), tuple(entry.get("choices") or ()))
-    return None
+    return {
+        entry["name"]: Assumption(
+            entry["name"], entry.get("value"), str(entry.get("why", "")), tuple(entry.get("choices") or ())
+        )
+        for entry in (listed if isinstance(listed, list) else [])
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str)
+    }
 
 
 def is_clamp(value: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.base.errors import ModelError
 from studio.checkpoints.card import Assumption
-from studio.checkpoints.families.base import Recognised, Taking, Values, stored_assumption, stored_value
+from studio.checkpoints.families.base import Recognised, Taking, Values, stored_assumptions, stored_value
 from studio.checkpoints.lazy import Lazy
 from studio.checkpoints.unwrap import Candidate
 
@@ -41,7 +41,8 @@ def _own(c: Candidate) -> Recognised:
         *("activation", "output", "norm_eps", "blocks", "w_dim"),
     )
     hyper = {n: stored_value(c, n) for n in names if n in c.metadata}
-    listed = [a for n in ("label_inputs", "norm_eps", "activation", "output") if (a := stored_assumption(c, n))]
+    known = ("label_inputs", "norm_eps", "activation", "output")
+    listed = [a for n, a in stored_assumptions(c).items() if n in known]
     return _recognised(dict(c.tensors), hyper, listed, "DCGAN, our own layout")
 
 
@@ -198,7 +199,8 @@ def _upsampling(c: Candidate) -> Recognised:
 
 
 def _numbered(module: str) -> bool:
-    return module.count(".") == 1 and module.split(".")[1].isdigit()
+    number = module.split(".")[1]
+    return module.count(".") == 1 and number.isascii() and number.isdigit() and len(number) < 10
 
 
 def _shape(leaves: Mapping[str, Lazy]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from studio.base.errors import ModelError
 from studio.checkpoints.families import dcgan, genforce, others, rosinality, stylegan2, stylegan3, tensorflow
 from studio.checkpoints.families.base import Detector, Recognised
 from studio.checkpoints.formats.contents import Contents
-from studio.checkpoints.limits import plain, too_much
+from studio.checkpoints.limits import damaged, plain, too_much
 from studio.checkpoints.unwrap import Candidate, candidates, to_lazy
 
 GENERATORS: tuple[Detector, ...] = (
@@ -26,7 +26,7 @@ def recognise(contents: Contents) -> tuple[Recognised, Candidate]:
     found = candidates(contents)
     for candidate in found:
         for detector in GENERATORS:
-            recognised = detector(candidate)
+            recognised = _ask(detector, candidate)
             if recognised is None:
                 continue
             if len(recognised.tensors) > MAX_TENSORS:
@@ -44,6 +44,16 @@ def recognise(contents: Contents) -> tuple[Recognised, Candidate]:
         if other is not None:
             return other, candidate
     raise _unknown(contents, found)
+
+
+def _ask(detector: Detector, candidate: Candidate) -> Recognised | None:
+    """One detector's answer.  Names and shapes of a stranger may surprise it: that is the file's fault."""
+    try:
+        return detector(candidate)
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, ZeroDivisionError) as exc:
+        raise damaged(
+            "its tensors have names or shapes that make no sense", detail=f"{type(exc).__name__}: {exc}"
+        ) from exc
 
 
 def _unknown(contents: Contents, found: list[Candidate]) -> ModelError:

@@ -13,7 +13,7 @@ from studio.checkpoints.families.base import (
     Values,
     average_of_mapped,
     is_clamp,
-    stored_assumption,
+    stored_assumptions,
     stored_value,
     zeros,
 )
@@ -125,7 +125,7 @@ def _three_channels(tensors: dict[str, Lazy], notes: list[str]) -> dict[str, Laz
 
 
 def _clamp(c: Candidate) -> float | Assumption | None:
-    listed = stored_assumption(c, "conv_clamp")
+    listed = stored_assumptions(c).get("conv_clamp")
     if listed is not None and is_clamp(listed.value):
         return listed
     value = stored_value(c, "conv_clamp", "absent")

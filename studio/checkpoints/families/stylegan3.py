@@ -12,7 +12,7 @@ from studio.checkpoints.families.base import (
     Values,
     average_of_mapped,
     is_clamp,
-    stored_assumption,
+    stored_assumptions,
     stored_value,
     zeros,
 )
@@ -46,7 +46,7 @@ def detect(c: Candidate) -> Recognised | None:
         "num_critical": ("synthesis", "num_critical"),
     }
     for name, (module, attribute) in places.items():
-        listed = stored_assumption(c, name)
+        listed = stored_assumptions(c).get(name)
         stated = stored_value(c, name, "absent")
         node = c.modules.get(module)
         said = node.attributes.get(attribute, "absent") if node is not None else "absent"

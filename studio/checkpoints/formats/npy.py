@@ -9,11 +9,13 @@ from studio.base.errors import ModelError
 from studio.checkpoints.files import Blob, MemoryFile, OpenFile
 from studio.checkpoints.formats.zips import Entry, read_directory
 from studio.checkpoints.lazy import ITEM_SIZE, Lazy, check_shape, from_blob, row_major
-from studio.checkpoints.limits import MAX_LINE, damaged, plain, too_much
+from studio.checkpoints.limits import damaged, plain, too_much
 from studio.checkpoints.pickles.interpreter import Reader
 from studio.checkpoints.pickles.nodes import Name
 from studio.checkpoints.pickles.rebuild import DType
 
+MAX_NPY_HEADER = 10_000
+"""Bytes; numpy's own limit."""
 MAX_UNPACKED = 64 << 20
 """Bytes of one compressed array."""
 
@@ -25,8 +27,8 @@ def read_npy(blob: Blob) -> Lazy:
         raise damaged("it does not begin as numpy writes it")
     major = source.read(2)[0]
     length = int.from_bytes(source.read(2 if major == 1 else 4), "little")
-    if length > MAX_LINE:
-        raise too_much(f"its header is said to have {length:,} bytes", f"{MAX_LINE:,} bytes")
+    if length > MAX_NPY_HEADER:
+        raise too_much(f"its header is said to have {length:,} bytes", f"{MAX_NPY_HEADER:,} bytes")
     try:
         header = ast.literal_eval(source.read(length).decode("latin-1").strip())
         code, fortran, shape = header["descr"], header["fortran_order"], check_shape(header["shape"])

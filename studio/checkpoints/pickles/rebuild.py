@@ -195,6 +195,8 @@ class Rebuilder:
             out[f"{core}.multiarray.scalar"] = _scalar
             out[f"{core}.numeric._frombuffer"] = _frombuffer
         out["_codecs.encode"] = _encode
+        for module in ("builtins", "__builtin__"):
+            out[f"{module}.bytes"] = out[f"{module}.bytearray"] = _bytes
         return out
 
     def _tensor(self, args: tuple[Any, ...]) -> Any:
@@ -204,7 +206,7 @@ class Rebuilder:
         if not isinstance(storage, Storage):
             raise damaged("a tensor in it has no numbers")
         _whole(offset, *strides)
-        self.budget.charge(200)
+        self.budget.charge(1000)  # with all that is made of it later
         return TensorRef(storage, storage.dtype, offset, check_shape(shape), tuple(strides))
 
     def _tensor_v3(self, args: tuple[Any, ...]) -> Any:
@@ -312,6 +314,11 @@ def _encode(args: tuple[Any, ...]) -> Any:
         blob = text.blob
         return Blob(blob.file, blob.offset, blob.size, "latin1-utf8")
     return text.encode("latin-1")
+
+
+def _bytes(args: tuple[Any, ...]) -> Any:
+    """Bytes as the oldest protocols write them."""
+    return b"" if not args else _encode(args) if len(args) == 2 else as_blob(args[0])
 
 
 def state_dict_of(node: Node, limit: int = 4096) -> tuple[dict[str, Any], dict[str, Node]]:

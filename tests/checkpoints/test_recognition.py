@@ -1,0 +1,200 @@
+"""Everything that is dropped on the window is named: what it is, and what to do with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from studio.checkpoints import ModelError, inspect, load_model
+from studio.checkpoints.families.others import KINDS
+from tests.checkpoints import makers
+from tests.checkpoints.makers import tiny
+
+Shapes = dict[str, tuple[int, ...]]
+W3 = (8, 8, 3, 3)
+EXAMPLES: dict[str, Shapes] = {
+    "lucidrains-stylegan2": {"S.net.0.weight": (8, 8), "G.initial_conv.weight": W3, "SE.net.0.weight": (8, 8),
+                             "GE.blocks.0.conv1.weight": W3},
+    "lightweight-gan": {"G.layers.0.0.1.weight": W3, "D.residual_layers.0.0.weight": W3},
+    "stylegan1": {"generator.progression.0.conv1.conv.weight": W3, "style.1.linear.weight_orig": (8, 8)},
+    "eg3d": {"backbone.synthesis.b4.const": (8, 4, 4), "backbone.mapping.fc0.weight": (8, 8)},
+    "biggan": {"embeddings.weight": (8, 8), "generator.layers.0.bn_0.scale.weight_orig": (8, 8)},
+    "lora": {"lora_unet_down_blocks_0.lora_down.weight": (4, 8), "lora_unet_down_blocks_0.lora_up.weight": (8, 4)},
+    "stable-diffusion": {"model.diffusion_model.input_blocks.0.0.weight": W3,
+                         "first_stage_model.encoder.conv_in.weight": W3},
+    "diffusion": {"down_blocks.0.resnets.0.conv1.weight": W3, "time_embedding.linear_1.weight": (8, 8)},
+    "stylegan2-discriminator": {"b4.out.weight": (1, 8), "b8.fromrgb.weight": (8, 3, 1, 1)},
+    "dcgan-discriminator": {"main.0.weight": (8, 3, 4, 4), "main.2.weight": (16, 8, 4, 4),
+                            "main.5.weight": (1, 16, 4, 4)},
+    "gan-encoder": {"input_layer.0.weight": W3, "styles.0.convs.0.weight": W3, "body.0.res_layer.1.weight": W3},
+    "johnson": {"conv1.conv2d.weight": (8, 3, 9, 9), "res1.conv1.conv2d.weight": W3, "deconv1.conv2d.weight": W3},
+    "microast": {"enc1.0.conv_layer.weight": (16, 3, 9, 9), "enc1.2.conv_layer.weight": (32, 1, 3, 3)},
+    "vgg": {"features.0.weight": (64, 3, 3, 3), "features.2.weight": (64, 64, 3, 3), "classifier.0.weight": (8, 8)},
+    "adain-decoder": {"1.weight": (256, 512, 3, 3), "5.weight": (256, 256, 3, 3)},
+    "autoencoder-kl": {"first_stage_model.encoder.down.0.block.0.conv1.weight": W3,
+                       "first_stage_model.quant_conv.weight": (8, 8, 1, 1)},
+    "autoencoder-tiny": {"1.weight": (64, 4, 3, 3), "3.conv.0.weight": (64, 64, 3, 3),
+                         "3.conv.2.weight": (64, 64, 3, 3)},
+    "vae": {"encoder.0.0.weight": W3, "fc_mu.weight": (8, 8), "fc_var.weight": (8, 8), "decoder_input.weight": (8, 8)},
+    "srgan": {"block1.0.weight": (64, 3, 9, 9), "block2.conv1.weight": (64, 64, 3, 3)},
+    "swinir": {"conv_first.weight": W3, "layers.0.residual_group.blocks.0.norm1.weight": (8,)},
+    "esrgan": {"conv_first.weight": W3, "body.0.rdb1.conv1.weight": W3},
+    "srresnet": {"conv_first.weight": W3, "body.0.conv1.weight": W3, "conv_last.weight": W3},
+    "cut-resnet": {"model.1.weight": (8, 3, 7, 7), "model.7.filt": (8, 1, 3, 3), "model.12.conv_block.1.weight": W3},
+    "cyclegan-resnet": {"model.1.weight": (8, 3, 7, 7), "model.10.conv_block.1.weight": W3},
+    "pix2pix-unet": {"model.model.0.weight": (8, 3, 4, 4), "model.model.1.model.1.weight": (8, 8, 4, 4)},
+    "stargan": {"main.0.weight": (8, 8, 7, 7), "main.6.main.0.weight": W3},
+    "language": {"model.layers.0.self_attn.q_proj.weight": (8, 8), "lm_head.weight": (9, 8)},
+    "resnet": {"conv1.weight": (64, 3, 7, 7), "layer1.0.conv1.weight": W3, "fc.weight": (10, 8)},
+}  # fmt: skip
+
+
+def save(path: Path, shapes: Shapes) -> Path:
+    torch.save({k: torch.randn(v) for k, v in shapes.items()}, path)
+    return path
+
+
+def test_every_kind_has_an_example() -> None:
+    """No sentence without a test."""
+    assert [k.architecture for k in KINDS] == list(EXAMPLES)
+
+
+@pytest.mark.parametrize("architecture", EXAMPLES)
+def test_recognised_and_named(architecture: str, tmp_path: Path) -> None:
+    """inspect gives a card with the role; load_model says the sentence."""
+    path = save(tmp_path / "x.pth", EXAMPLES[architecture])
+    kind = next(k for k in KINDS if k.architecture == architecture)
+    card = inspect(path)
+    assert (card.architecture, card.role, card.usable) == (architecture, kind.role, False)
+    with pytest.raises(ModelError) as caught:
+        load_model(path)
+    assert str(caught.value) == f"{kind.what} {kind.then}" == card.notes[0]
+    assert type(card).from_json(card.to_json()) == card
+
+
+def test_unknown_networks_list_their_tensors(tmp_path: Path) -> None:
+    """What nobody knows: how many tensors and the first names; all of them in the details."""
+    shapes = {f"strange.layer{i}.kernel": (4, 4) for i in range(30)}
+    with pytest.raises(ModelError, match="does not know") as caught:
+        load_model(save(tmp_path / "x.pt", shapes))
+    assert "30 tensors" in str(caught.value) and "strange.layer29.kernel [4, 4] float32" in caught.value.detail
+
+
+def test_families_that_are_not_read(tmp_path: Path) -> None:
+    """SWAGAN, the first StyleGAN in TensorFlow and genforce, LabelConcat: each its own sentence."""
+    swagan: Shapes = {"input.input": (1, 8, 4, 4), "conv1.conv.weight": (1, 8, 8, 3, 3)}
+    swagan.update({"to_rgb1.conv.weight": (1, 12, 8, 1, 1), "to_rgbs.0.iwt.ll": (2, 2)})
+    with pytest.raises(ModelError, match="SWAGAN"):
+        load_model(save(tmp_path / "x.pt", swagan))
+    old = {
+        "mapping.dense0.weight": (8, 8),
+        "synthesis.early_layer.const": (1, 8, 4, 4),
+        "synthesis.layer0.epilogue": (8,),
+    }
+    with pytest.raises(ModelError, match="first generation"):
+        load_model(save(tmp_path / "x.pt", old))
+    net = tiny()
+
+    def tensorflow(extra: str) -> Path:
+        real = makers.tf_variables
+
+        def more(n: Any) -> Any:
+            own, mapping, syn = real(n)
+            return own, [*mapping, (extra, net.w_avg.numpy())], syn
+
+        makers.tf_variables = more
+        try:
+            return makers.tensorflow_pickle(tmp_path / "x.pkl", net)
+        finally:
+            makers.tf_variables = real
+
+    for extra, word in (("4x4/StyleMod/weight", "first generation"), ("LabelConcat/weight", "LabelConcat")):
+        with pytest.raises(ModelError, match=word):
+            load_model(tensorflow(extra))
+    with pytest.raises(ModelError, match="activation"):
+        load_model(makers.tensorflow_pickle(tmp_path / "x.pkl", net, nonlinearity="relu"))
+
+
+def test_stylegan3_with_a_missing_layer(tmp_path: Path) -> None:
+    """The network's own words about what is missing reach the person."""
+    from safetensors.torch import load_file
+
+    sd = load_file(Path(__file__).parents[1] / "fixtures" / "stylegan3_t_64px.safetensors")
+    torch.save({k: v for k, v in sd.items() if ".L5_" not in k}, tmp_path / "x.pt")
+    with pytest.raises(ModelError, match="StyleGAN3"):
+        load_model(tmp_path / "x.pt")
+
+
+REAL = {
+    "scream.pth": "Johnson",
+    "wave.pth": "Johnson",
+    "wreck.pth": "Johnson",
+    "microast_content_encoder_iter_160000.pth.tar": "MicroAST",
+    "microast_style_encoder_iter_160000.pth.tar": "MicroAST",
+    "microast_decoder_iter_160000.pth.tar": "MicroAST",
+    "microast_modulator_iter_160000.pth.tar": "MicroAST",
+    "srgan_leftthomas_x4.pth": "SRGAN",
+    "taef2_encoder.pth": "tiny autoencoder",
+    "taef2_decoder.pth": "tiny autoencoder",
+    "e4e_ganspace_ffhq_pca.pt": "directions",
+    "e4e_interfacegan_smile.pt": "directions",
+    "invoke_Juggernaut_XL_v9_vae_config.json": "settings file",
+    "SOURCES.md": "text file",
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_files(name: str, shared: Path) -> None:
+    """Files that others trained: the right sentence."""
+    path = shared / "checkpoints" / name
+    if not path.is_file():
+        pytest.skip("the real file is not here")
+    with pytest.raises(ModelError, match=REAL[name]):
+        load_model(path)
+
+
+KEYS = {
+    "invoke_Juggernaut_XL_v9_vae_diffusion_pytorch_model.fp16.safetensors.keys.json": "autoencoder-kl",
+    "invoke_RealESRGAN_x2plus.pth.keys.json": "esrgan",
+    "invoke_SwinIR_-_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth.keys.json": "swinir",
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_true_keys(name: str, shared: Path, tmp_path: Path) -> None:
+    """Files with the names of real ones (and small tensors)."""
+    path = shared / "checkpoints" / name
+    if not path.is_file():
+        pytest.skip("the list of keys is not here")
+
+    def small(value: Any) -> Any:
+        if "shape" in value and "dtype" in value:
+            return torch.zeros([min(n, 4) for n in value["shape"]])
+        return {k: small(v) for k, v in value.items()}
+
+    torch.save(small(json.loads(path.read_text())), tmp_path / "x.pth")
+    assert inspect(tmp_path / "x.pth").architecture == KEYS[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [
+        ("cyclegan_resnet6_instance", "cyclegan-resnet"),
+        ("cyclegan_resnet9_instance_dropout", "cyclegan-resnet"),
+        ("pix2pix_resnet6_batch", "cyclegan-resnet"),
+        ("pix2pix_unet128_batch_dropout", "pix2pix-unet"),
+        ("pix2pix_unet256_batch", "pix2pix-unet"),
+        ("cut_resnet9_antialias", "cut-resnet"),
+    ],
+)
+def test_translators(name: str, architecture: str, shared: Path) -> None:
+    """The translators of the shared fixtures are recognised for the panel that comes later."""
+    path = shared / "fixtures" / f"{name}.safetensors"
+    if not path.is_file():
+        pytest.skip("the fixture is not here")
+    card = inspect(path)
+    assert card.architecture == architecture and card.role == "translator" and not card.usable
