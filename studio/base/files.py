@@ -134,16 +134,24 @@ class Replacement:
             os.close(self._fd)
             self._fd = None
 
-    def commit(self) -> None:
-        """Flush the file, give it the old one's permissions, put it in its place, flush the folder."""
+    def flush(self) -> None:
+        """Bring what was written to the disk."""
         assert self._fd is not None
         os.fsync(self._fd)
+
+    def rename(self) -> None:
+        """Give the flushed file the old one's permissions and put it in its place."""
         with contextlib.suppress(OSError):  # there is no old one, or the disk knows no permissions
             self.temp.chmod(stat.S_IMODE(self.path.stat().st_mode))
         if sys.platform == "win32":  # an open file cannot be renamed there
             self._close()
         os.replace(self.temp, self.path)  # noqa: PTH105 - the name that people know from the promise
         self._close()
+
+    def commit(self) -> None:
+        """All of it: flush the file, put it in its place, flush the folder."""
+        self.flush()
+        self.rename()
         sync_folder(self.path.parent)
 
     def discard(self) -> None:

@@ -1,0 +1,1 @@
+"""Pictures and films, in and out (numpy and pillow only)."""

@@ -21,7 +21,7 @@ from PIL import Image as PILImage
 from studio.base.errors import OutOfMemory, StudioError, as_studio_error
 from studio.base.files import write_atomic
 from studio.base.steps import UInt8Image
-from studio.media.metadata import TEXT_KEY, exif_bytes, jpeg_parts, mp4_text, png_info, texts_of, tiff_info
+from studio.media.metadata import TEXT_KEY, exif_bytes, is_mp4, jpeg_parts, mp4_text, png_info, texts_of, tiff_info
 
 MAX_PIXELS = 200_000_000
 # Pillow warns above this and refuses above twice as much; load_image refuses before, by the caller's limit.
@@ -85,8 +85,8 @@ def read_recipe(source: str | Path | bytes) -> str | None:
             file: Any = io.BytesIO(source)
         else:
             file = stack.enter_context(_file(Path(source)))
-        if (text := mp4_text(file)) is not None:
-            return text
+        if is_mp4(file):
+            return mp4_text(file)
     with _opened(source, MAX_PIXELS) as image:
         found = texts_of(image)
         if TEXT_KEY not in found and image.format == "PNG":  # some programs put texts behind the pixels
@@ -96,6 +96,8 @@ def read_recipe(source: str | Path | bytes) -> str | None:
 
 
 def _file(path: Path) -> io.BufferedReader:
+    if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would be waited for, for ever
+        raise StudioError(f"“{path.name}” is not a file.")
     try:
         return path.open("rb")
     except FileNotFoundError as exc:
@@ -311,7 +313,7 @@ def encode_image(
     recipe: str | None = None,
     quality: int = 95,
     icc: bytes | None = None,
-    compression: int = 6,
+    compression: int = 4,
 ) -> bytes:
     """A picture file in memory, by ``suffix`` (".png", ".jpg", ".webp", ".tiff").
 

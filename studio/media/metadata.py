@@ -112,7 +112,9 @@ def texts_of(image: PILImage.Image) -> dict[str, str]:
 
     Read it after the pixels: a PNG may have texts behind them.
     """
-    found = {key: str(value) for key, value in image.info.items() if isinstance(key, str) and isinstance(value, str)}
+    found: dict[str, str] = {}
+    if image.format == "PNG":  # elsewhere Pillow keeps its own remarks there
+        found = {str(key): str(value) for key, value in image.info.items() if isinstance(value, str)}
     if TEXT_KEY not in found:
         for candidate in _candidates(image):
             if (text := unpack(candidate)) is not None:
@@ -146,8 +148,15 @@ def _candidates(image: PILImage.Image) -> Iterable[bytes]:
         yield b"".join(parts[index] for index in range(count))
 
 
+def is_mp4(file: IO[bytes]) -> bool:
+    """Whether the file is a film (pictures in AVIF and HEIC files begin almost the same)."""
+    file.seek(0)
+    head = file.read(12)
+    return head[4:8] == b"ftyp" and head[8:12] not in {b"avif", b"avis", b"heic", b"heix", b"hevc", b"mif1", b"msf1"}
+
+
 def mp4_text(file: IO[bytes]) -> str | None:
-    """The recipe in an MP4 file; None when there is none or it is no MP4.  Only the boxes' headers are read."""
+    """The recipe in an MP4 file; None when there is none.  Only the boxes' headers are read."""
     end = file.seek(0, 2)
     position = 0
     for _ in range(1000):
@@ -158,8 +167,6 @@ def mp4_text(file: IO[bytes]) -> str | None:
         header = 8
         if size == 1:
             size, header = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))[0], 16
-        if position == 0 and kind != b"ftyp":
-            return None
         if kind == b"uuid" and header == 8 and size <= MAX_TEXT and file.read(16) == _BOX_ID:
             return unpack(file.read(size - 24))
         if size < header:

@@ -104,6 +104,8 @@ class Archive:
             raise
 
     def _load(self, path: Path) -> None:
+        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would be waited for, for ever
+            raise DamagedError(f"“{path.name}” is not a file.")
         self._file = _Bounded(path, "rb")
         try:
             self._size = os.fstat(self._file.fileno()).st_size

@@ -150,8 +150,11 @@ class Autosave:
 
 def _remove(path: Path) -> None:
     # First the session: assets without one are rubbish, a session without its assets is a loss.
-    with contextlib.suppress(OSError):
+    try:
         path.unlink(missing_ok=True)
+    except OSError as exc:
+        log.warning("an autosave could not be removed: %s", exc)
+        return
     shutil.rmtree(path.with_suffix(".assets"), ignore_errors=True)
 
 

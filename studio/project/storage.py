@@ -15,13 +15,13 @@ import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 import studio
 from studio.base.errors import StudioError, as_studio_error
-from studio.base.files import Replacement, clean_leftovers
+from studio.base.files import Replacement, clean_leftovers, sync_folder
 from studio.base.paths import APP_NAME
 from studio.base.steps import Progress, Steps
 from studio.project import plain
@@ -72,26 +72,25 @@ def save(
     assets: AssetStore,
     *,
     preview: bytes | None = None,
-    extras: Extras | Literal["kept"] | None = "kept",
 ) -> None:
     """Write the project so that at every instant either the old file or the new one is there, whole.
 
-    ``preview``: a PNG (None: the old one stays).  ``extras``: "kept" takes what came with the opened file, None
-    leaves it behind.  Afterwards ``assets`` reads from the new file.  May run in any thread; one at a time for each
+    ``preview``: a PNG (None: the old one stays).  What the opened file held beyond our knowledge goes along
+    (``assets.extras``).  Afterwards ``assets`` reads from the new file.  May run in any thread; one at a time for each
     store.  StudioError: nothing was changed.
     """
     path = Path(path)
-    kept = assets.extras if extras == "kept" else extras or Extras()
     try:
         with assets.saving:
-            _save(path, session, assets, preview, kept)
+            _save(path, session, assets, preview)
     except StudioError:
         raise
     except Exception as exc:
         raise as_studio_error(exc, doing=f"Saving “{path.name}”") from exc
 
 
-def _save(path: Path, session: Session, assets: AssetStore, preview: bytes | None, extras: Extras) -> None:
+def _save(path: Path, session: Session, assets: AssetStore, preview: bytes | None) -> None:
+    extras = assets.extras
     if extras.protected is not None and os.path.realpath(extras.protected) == os.path.realpath(path):
         raise StudioError(
             f"“{path.name}” is open for reading only.",
@@ -109,9 +108,11 @@ def _save(path: Path, session: Session, assets: AssetStore, preview: bytes | Non
     archive: Archive | None = None
     try:
         written = _write(new.temp, session, assets, preview, extras, _wanted(session, assets, extras))
+        new.flush()
         archive = _verified(new.temp, written, assets)
-        with assets.moving_to(path, archive):
-            new.commit()
+        with assets.moving_to(path, archive):  # nobody can read an asset meanwhile: only the rename is in here
+            new.rename()
+        sync_folder(new.path.parent)
         if preview is not None and "preview.png" not in extras.members:
             extras.members += ("preview.png",)
     except BaseException:
@@ -150,11 +151,16 @@ class _Written:
 
 
 def session_bytes(session: Session, extras: Extras) -> bytes:
-    """``session.json``: canonical, with the unknown keys of the opened file.  StudioError: too deep or too large."""
-    tree = plain.to_plain(session)
+    """``session.json``, with the unknown keys of the opened file.  StudioError: too deep or too large."""
+    try:
+        data = msgspec.json.encode(session)
+        faithful = msgspec.json.decode(data, type=Session) == session
+    except (ValueError, TypeError, RecursionError):  # NaN, half characters, numbers of numpy
+        faithful = False
+    if not faithful:
+        data = plain.encode(session)  # takes ten times as long, and mends them
     if extras.session:
-        plain.with_unknown(tree, session, extras.session)
-    data = msgspec.json.encode(tree)
+        data = msgspec.json.encode(plain.with_unknown(msgspec.json.decode(data), session, extras.session))
     if plain.decode_session(plain.parse(data, "The project's content"))[1]:
         raise StudioError(
             "The project cannot be saved as it is.", "A value in it could not be read again.", kind="internal"

@@ -316,6 +316,10 @@ def test_wrong_files_are_sentences(tmp_path: Path) -> None:
         load_image(tmp_path / "gone.png")
     with pytest.raises(StudioError, match="is a folder"):
         load_image(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.png")
+        with pytest.raises(StudioError, match="is not a file"):
+            load_image(tmp_path / "pipe.png")
     (tmp_path / "empty.png").touch()
     with pytest.raises(StudioError, match="is empty"):
         load_image(tmp_path / "empty.png")
@@ -339,7 +343,7 @@ def test_recipes_travel_in_every_format(tmp_path: Path, suffix: str, recipe: str
     save_image(path, smooth(), recipe=recipe)
     assert read_recipe(path) == recipe
     assert load_image(path).text["latent-studio"] == recipe
-    assert load_image(path).source == path
+    assert load_image(path).source == path and set(load_image(path).text) == {"latent-studio"}
     save_image(path, smooth(), recipe=None)
     assert read_recipe(path) is None
 

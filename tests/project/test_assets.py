@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -235,8 +236,6 @@ def test_undo_finds_what_a_save_left_out(tmp_path: Path) -> None:
     session = sample(store, 4)
     storage.save(path, session, store)
     everything = store.shas()
-    import msgspec
-
     less = msgspec.structs.replace(session, gallery=session.gallery[:1])
     storage.save(path, less, store)
     assert len(storage.load(path).assets.shas()) < len(everything)
@@ -248,8 +247,6 @@ def test_undo_finds_what_a_save_left_out(tmp_path: Path) -> None:
 
 
 def test_saving_elsewhere_keeps_reading_the_first_file(tmp_path: Path) -> None:
-    import msgspec
-
     session = sample_file(tmp_path / "a.studio", 4)
     store = storage.load(tmp_path / "a.studio").assets
     everything = store.shas()
@@ -260,6 +257,39 @@ def test_saving_elsewhere_keeps_reading_the_first_file(tmp_path: Path) -> None:
     storage.save(tmp_path / "a.studio", less, store)  # now the first file goes: what only it had is taken over
     assert all(store.check(sha) for sha in everything)
     assert storage.load(tmp_path / "a.studio").session == less
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_where_open_files_cannot_be_replaced(tmp_path: Path, fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way of Windows: every file is closed around the rename, and open again afterwards, whatever happens."""
+    from studio.base import files
+    from studio.project import assets
+
+    monkeypatch.setattr(assets, "_MUST_CLOSE", True)
+    path = tmp_path / "a.studio"
+    session = sample_file(path, 4)
+    store = storage.load(path).assets
+    everything = store.shas()
+    replace = os.replace
+
+    def noted(source: Path, target: Path) -> None:
+        assert store.archive is not None and store.archive.closed
+        if fails:
+            raise PermissionError(13, "Permission denied")
+        replace(source, target)
+
+    less = msgspec.structs.replace(session, gallery=session.gallery[1:])
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "replace", noted)
+        if fails:
+            with pytest.raises(StudioError, match="cannot be written"):
+                storage.save(path, less, store)
+        else:
+            storage.save(path, less, store)
+    assert store.shas() == everything and all(store.check(sha) for sha in everything)
+    assert storage.load(path).session == (session if fails else less)
+    storage.save(path, session, store)
+    assert storage.load(path).session == session and not storage.load(path).notes
 
 
 def test_saved_assets_leave_memory_and_scratch(tmp_path: Path) -> None:

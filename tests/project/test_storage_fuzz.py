@@ -324,6 +324,10 @@ def test_other_zips_are_told(tmp_path: Path) -> None:
         storage.load(tmp_path / "gone.studio")
     with pytest.raises(StudioError, match="is a folder"):
         storage.load(tmp_path)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.studio")
+        with pytest.raises(StudioError, match="is not a file"):
+            storage.load(tmp_path / "pipe.studio")
 
 
 def test_too_many_members(tmp_path: Path) -> None:
