@@ -208,10 +208,11 @@ def test_cancel_within_a_step(qtbot: QtBot, worker: Worker, ear: Listener, theat
 
 def test_cancel_by_key_reaches_every_lane(qtbot: QtBot, worker: Worker, ear: Listener, theatre: Theatre) -> None:
     arrived, go = theatre.gate(1)
-    jobs = [worker.long(Ask(1, "gr"), "x", "mine"), worker.live("mine", Ask(2, "r"))]
+    jobs = [worker.long(Ask(1, "gr"), "x", "mine")]
+    assert arrived.wait(WAIT_MS / 1000)
+    jobs += [worker.live("mine", Ask(2, "r"))]
     hold = threading.Event()
     jobs += [worker.call(lambda context: hold.wait(WAIT_MS / 1000), "x", "mine", where="io") for _ in range(3)]
-    assert arrived.wait(WAIT_MS / 1000)
     worker.cancel_key("mine")
     go.set()
     hold.set()

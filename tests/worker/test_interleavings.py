@@ -11,7 +11,7 @@ from tests.worker.fakes import ENDS, Ask, Bench
 KEYS = ("explore", "mix", "map")
 LIVE_SCRIPTS = ("r", "pr", "vr", "pvppr", "ppppr", "vvvvr", "px", "vpx", "pm", "vM", "pc")
 LONG_SCRIPTS = ("r", "pppr", "pvplpr", "ppx", "ppM", "pppppppppr", "m", "pvc")
-RUNS_PER_BATCH = 250
+RUNS_PER_BATCH = 200
 
 
 class Play:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 
 BEAT_S = 0.005
 LIMIT_S = 0.050
@@ -45,16 +45,16 @@ class Watchdog:
     stalls: list[Stall] = field(default_factory=list)
     beats: int = 0
     worst: float = 0.0
+    worst_wall: float = 0.0
 
     def __enter__(self) -> Watchdog:
-        self._owner = QObject()
-        self._timer = QTimer(self._owner)
+        self._timer = QTimer()
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(int(BEAT_S * 1000))
         self._timer.timeout.connect(self._beat)
         self._thread_id = threading.get_ident()
         self._queued = _QueueTime()
-        self._seen: list[str] = []
+        self._seen: list[list[traceback.FrameSummary]] = []
         self._over = threading.Event()
         self._last = time.perf_counter()
         self._last_queued = self._queued.read()
@@ -66,7 +66,7 @@ class Watchdog:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._beat()  # a stall at the very end counts too
         self._timer.stop()
-        self._timer.timeout.disconnect(self._beat)
+        self._timer.deleteLater()
         self._over.set()
         self._watcher.join()
         self._queued.close()
@@ -80,9 +80,9 @@ class Watchdog:
         now, queued = time.perf_counter(), self._queued.read()
         wall = now - self._last - BEAT_S
         own = max(0.0, wall - (queued - self._last_queued))
-        self.worst = max(self.worst, own)
+        self.worst, self.worst_wall = max(self.worst, own), max(self.worst_wall, wall)
         if own > self.limit:
-            self.stalls.append(Stall(own, wall, self._seen[-1] if self._seen else "(not seen)"))
+            self.stalls.append(Stall(own, wall, "or\n".join(self._places()) or "(not seen)"))
         self._seen.clear()
         self.beats += 1
         # The queue is read again: time lost between here and the next beat belongs to that one.
@@ -93,7 +93,15 @@ class Watchdog:
             if time.perf_counter() - self._last > self.limit * 0.7:
                 frame = sys._current_frames().get(self._thread_id)
                 if frame is not None:
-                    self._seen.append("".join(traceback.format_stack(frame)[-6:]))
+                    self._seen.append(traceback.extract_stack(frame)[-6:])
+
+    def _places(self) -> list[str]:
+        """Where the thread was seen during the stall, the most frequent first, one for each chain of functions."""
+        chains: dict[tuple[str, ...], list[list[traceback.FrameSummary]]] = {}
+        for stack in self._seen:
+            chains.setdefault(tuple(frame.name for frame in stack), []).append(stack)
+        often = sorted(chains.values(), key=len, reverse=True)
+        return ["".join(traceback.format_list(stacks[0])) for stacks in often[:3]]
 
 
 class _QueueTime:
