@@ -105,14 +105,12 @@ def _grab_dialogs(app: Any, window: Any, path: Path) -> None:
 def _stand_in() -> None:
     """Where the embedded model is missing: a small network of random numbers in its place."""
     from studio.base import paths
-
-    if list(paths.weights().glob("*.safetensors")):
-        return
-    fixture = ROOT / "tests" / "fixtures" / "stylegan2_cond_32px.safetensors"
     from studio.base.steps import run
     from studio.checkpoints.library import Library
 
-    run(Library(paths.weights(), paths.models_dir()).import_file(fixture))
+    library = Library(paths.weights(), paths.models_dir())
+    if library.default("generator") is None:
+        run(library.import_file(ROOT / "tests" / "fixtures" / "stylegan2_uncond_32px.safetensors"))
 
 
 # Scenes: each yields when the window is ready to be drawn -----------------------------------------------------------

@@ -84,6 +84,11 @@ class LibraryPanel(Panel):
         self.gallery = self._wall(self.tr("Gallery"))
         self.catalogue = RowList(self.tr("Catalogue"))
         self.empty = {
+            "models": EmptyState(
+                "model",
+                self.tr("No models here"),
+                self.tr("Drop a model file on the window, or choose one with the button above."),
+            ),
             "bookmarks": EmptyState(
                 "bookmark",
                 self.tr("No bookmarks yet"),
@@ -256,7 +261,8 @@ class LibraryPanel(Panel):
         for sha, tiles in self._samples.items():
             if sha in self.models.rows and 0 in tiles:
                 self.models.rows[sha].set_picture(tiles[0])
-        self.pages.setCurrentWidget(self.models)
+        anything = bool(self.models.rows) or bool(self.search.text())
+        self.pages.setCurrentWidget(self.models if anything else self.empty["models"])
 
     def _row(self, card: ModelCard, used: set[str]) -> RowData:
         hyper = card.hyper
