@@ -78,7 +78,7 @@ QLineEdit[kind="inline"] {{ background: {canvas}; border: 1px solid {accent}; bo
 
 QComboBox QLineEdit {{ background: transparent; border: none; padding: 0 0 0 4px;
   min-height: 0; }}
-QSpinBox, QDoubleSpinBox {{ padding-right: 20px; qproperty-alignment: "AlignCenter"; }}
+QSpinBox, QDoubleSpinBox {{ padding-right: 20px; qproperty-alignment: "AlignRight | AlignVCenter"; }}
 QSpinBox::up-button, QDoubleSpinBox::up-button {{ subcontrol-origin: border; subcontrol-position: top right;
   width: 18px; border: none; margin: 1px 1px 0 0; border-top-right-radius: 5px; background: transparent; }}
 QSpinBox::down-button, QDoubleSpinBox::down-button {{ subcontrol-origin: border; subcontrol-position: bottom right;
