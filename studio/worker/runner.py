@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, Protocol
 
-from studio.base.errors import StudioError
+from studio.base.errors import StudioError, as_studio_error
 from studio.base.steps import Loss, Preview, Progress
 from studio.worker.job import (
     Broke,
@@ -344,28 +344,39 @@ class Runner:
             with self._changed:
                 self._end(job, job.stopping)
             return
-        memory = self._memory_rules()
         doing = f"“{job.title}”" if job.title else "This step"
-        error = memory.explain(broke.error, doing)
-        if job.function is None and memory.is_out_of_memory(broke.error):
-            # The traceback keeps every tensor of the failed step alive: let it go before the next try.
-            traceback.clear_frames(broke.error.__traceback__)
-            broke.error.__traceback__ = None
-            job.climb = job.climb or memory.Climb()
-            context = job.context if job.context is not None else self._context()
-            next_try = job.climb.up(context, job.request)
-            if next_try is not None:
-                with self._changed:
-                    job.context, job.note = next_try
-                    job.progress = Progress(0, 0, job.note)
-                    job.pace.begin(self._clock())
-                    self._tell("progress", job, job.view(self._clock(), self._queue.behind(job)))
-                return
-            error = job.climb.failure(context, doing, error.detail)
+        try:
+            error = self._more_modest(job, broke.error, doing)
+        except Exception as fault:  # even freeing memory can fail; the job must end all the same
+            log.exception("Job %d could not be tried again", job.id)
+            error = as_studio_error(fault, doing=doing)
+        if error is not None:
+            with self._changed:
+                job.error = error
+                self._failed.append(job)
+                self._end(job, "failed", error)
+
+    def _more_modest(self, job: Job, error: BaseException, doing: str) -> StudioError | None:
+        """Prepare the next try when memory ran out (``None``), else the failure in sentences."""
+        memory = self._memory_rules()
+        told = memory.explain(error, doing)
+        if job.function is not None or not memory.is_out_of_memory(error):
+            return told
+        # The traceback keeps every tensor of the failed step alive: let it go before the next try.
+        traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = None
+        job.climb = job.climb or memory.Climb()
+        context = job.context if job.context is not None else self._context()
+        next_try = job.climb.up(context, job.request)
+        if next_try is None:
+            failure: StudioError = job.climb.failure(context, doing, told.detail)
+            return failure
         with self._changed:
-            job.error = error
-            self._failed.append(job)
-            self._end(job, "failed", error)
+            job.context, job.note = next_try
+            job.progress = Progress(0, 0, job.note)
+            job.pace.begin(self._clock())
+            self._tell("progress", job, job.view(self._clock(), self._queue.behind(job)))
+        return None
 
     def _memory_rules(self) -> Memory:
         if self._memory is None:

@@ -270,6 +270,18 @@ def test_the_end_of_the_ladder_is_a_sentence_and_can_be_retried(bench: Bench) ->
     assert bench.end(again).what == "failed"
 
 
+def test_a_fault_while_freeing_memory_ends_the_job(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    class Faulty:
+        def up(self, context: object, request: object) -> None:
+            raise RuntimeError("the card is gone")
+
+    bench.runner._memory.Climb = Faulty  # type: ignore[union-attr, method-assign, assignment]
+    job, after = bench.runner.long(Ask(1, "pm"), "Render"), bench.runner.long(Ask(2), "after")
+    bench.drain()
+    assert bench.end(job).what == "failed" and "the card is gone" in bench.end(job).payload.detail
+    assert bench.end(after).what == "finished" and "could not be tried again" in caplog.text
+
+
 def test_a_function_is_not_begun_again_when_memory_runs_out(bench: Bench) -> None:
     calls = []
 
