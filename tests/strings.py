@@ -14,6 +14,7 @@ import ast
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +29,6 @@ ERRORS = {
     "Damaged",
     "MissingAssetError",
 }
-LISTED = ("command line only", "benchmarks")
 
 
 class NotLiteral(Exception):
@@ -91,7 +91,8 @@ def from_file(path: Path) -> Iterator[tuple[str, int]]:
         name = _called(node)
         places: list[ast.expr] = []
         if knows_qt and name == "tr" and node.args:
-            places = node.args[:1]
+            # A bare tr with two arguments is a short name of QCoreApplication.translate(context, text).
+            places = node.args[1:2] if isinstance(node.func, ast.Name) and len(node.args) > 1 else node.args[:1]
         elif knows_qt and name in ("translate", "QT_TRANSLATE_NOOP") and len(node.args) >= 2:
             places = node.args[1:2]
         elif name in ERRORS or name.endswith("Error"):
@@ -114,6 +115,7 @@ def _is_passed_on(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id in ("text", "words")
 
 
+@cache
 def collect() -> dict[str, list[str]]:
     """Text -> where it stands ("app/window.py:12")."""
     found: dict[str, list[str]] = {}
