@@ -108,13 +108,18 @@ def _settle(
             f"This model has no assumption called “{plain(unknown[0])}”.", f"Known are: {allowed}.", kind="user"
         )
     told = []
+    known: dict[str, Any] = {}
     for a in recognised.assumptions:
+        if side is not None and a.name in side.hyper and a.name not in chosen:
+            # The card beside the file states it: nothing to assume.
+            known[a.name] = side.hyper[a.name]
+            continue
         value = chosen.get(a.name, a.value)
         if not _possible(value, a):
             allowed = ", ".join(str(choice) for choice in a.choices)
             raise StudioError(f"“{a.name}” cannot be {value!r}.", f"It can be {allowed}.", kind="user")
         told.append(Assumption(a.name, value, a.why, a.choices))
-    return {a.name: a.value for a in told}, tuple(told)
+    return {**known, **{a.name: a.value for a in told}}, tuple(told)
 
 
 def _possible(value: Any, a: Assumption) -> bool:
@@ -189,7 +194,10 @@ def _finite(tensor: Any) -> bool:
     import torch
 
     flat = tensor.reshape(-1)
-    # In pieces: a mask over the whole would be a quarter of the tensor again.
+    # A sum carries every NaN and infinity on; only if it is none itself must each number be looked at (in pieces: a
+    # mask over the whole would be a quarter of the tensor again).
+    if math.isfinite(float(flat.sum())):
+        return True
     return all(bool(torch.isfinite(part).all()) for part in flat.split(1 << 20))
 
 

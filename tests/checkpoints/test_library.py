@@ -166,6 +166,21 @@ def test_embedded_first_and_protected(library: Library, snapshot: Path) -> None:
     assert run(library.import_file(path)).sha256 == given.sha256 and len(library.entries()) == 2
 
 
+def test_what_the_card_states_is_not_assumed(library: Library) -> None:
+    """An embedded file without notes of its own: the card beside it says how activations are clamped."""
+    from safetensors.torch import save_file
+
+    path = library.weights_dir / "plain.safetensors"
+    save_file(tiny(clamp=None).state_dict(), path)
+    card = inspect(path)
+    assert card.assumed() == {"conv_clamp": 256.0}
+    stated = card.changed(assumptions=(), hyper={**card.hyper, "conv_clamp": None})
+    path.with_suffix(".json").write_text(stated.to_json())
+    for found in (load_model(path).card, inspect(path)):
+        assert found.assumptions == () and found.hyper["conv_clamp"] is None
+    assert load_model(path).network.conv_clamp is None
+
+
 def test_default_follows_the_mark(library: Library) -> None:
     """Of several embedded models the marked one is the first that a person sees."""
     embed(library, "aaa")
