@@ -83,7 +83,8 @@ def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
     """Along the great circle from a to b (last dimension), the length going linearly; exact at t 0 and 1."""
     if t == 0.0 or t == 1.0:
         return b if t else a
-    x, y = a.double(), b.double()
+    exact = torch.float32 if a.device.type == "mps" else torch.float64  # Apple's GPUs have no doubles
+    x, y = a.to(exact), b.to(exact)
     la, lb = x.norm(dim=-1, keepdim=True), y.norm(dim=-1, keepdim=True)
     cos = ((x * y).sum(dim=-1, keepdim=True) / (la * lb).clamp_min(1e-12)).clamp(-1.0, 1.0)
     angle = torch.acos(cos)

@@ -61,7 +61,7 @@ def style_weights(net: Any, layer: int) -> Float64Array:
             "Its layers are not steered by a common code.",
             "Use principal components instead.",
         )
-    return torch.cat([w.detach().double().cpu() for w in found]).numpy()
+    return torch.cat([w.detach().cpu().double() for w in found]).numpy()
 
 
 def _first_layer(net: Any) -> list[Tensor]:

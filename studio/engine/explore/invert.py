@@ -33,7 +33,9 @@ from studio.engine.results import Inversion
 from studio.project.requests import Invert
 
 CANDIDATES = 256
-STAGE = 256  # px: larger networks with low-resolution outputs start with these
+STAGES = ((0.0, 128), (0.4, 256), (0.7, 0))
+"""From which share of the steps on pictures of at most so many px are compared (0: full size), where a network has
+smaller outputs.  A processor stays at the last but one: a step of a 1024 px network would take it many seconds."""
 LEARNING_RATE = 0.1  # in standard deviations of w
 WEIGHTS = {"perceptual": 1.0, "pixel": 0.6, "low": 0.4}
 _PHASE = "Finding the picture"
@@ -53,16 +55,19 @@ class _Target:
             self.sizes[size] = shrink(self.full, size)
         return self.sizes[size]
 
-    def losses(self, x: Tensor) -> dict[str, Tensor]:
-        """Raw losses ``[N]`` of pictures ``[N, 3, s, s]``."""
+    def losses(self, x: Tensor, *, glance: bool = False) -> dict[str, Tensor]:
+        """Raw losses ``[N]`` of pictures ``[N, 3, s, s]``; a ``glance`` leaves out the perceptual one."""
         goal = self.at(x.shape[-1]).expand(x.shape[0], -1, -1, -1)
+        # What is beyond black or white shows no more, and a photograph cannot ask for it; a little slope stays, so
+        # that nothing is lost out there.
+        shown = x.clamp(-1.0, 1.0)
+        x = shown + 0.05 * (x - shown)
         small = max(4, min(32, x.shape[-1] // 4))
         low = F.interpolate(x, size=(small, small), mode="area") - F.interpolate(goal, size=(small, small), mode="area")
-        return {
-            "perceptual": self.eyes.distance(x, goal),
-            "pixel": (x - goal).square().mean(dim=(1, 2, 3)),
-            "low": low.square().mean(dim=(1, 2, 3)),
-        }
+        found = {} if glance else {"perceptual": self.eyes.distance(x, goal)}
+        found["pixel"] = (x - goal).square().mean(dim=(1, 2, 3))
+        found["low"] = low.square().mean(dim=(1, 2, 3))
+        return found
 
     def total(self, losses: dict[str, Tensor]) -> Tensor:
         """Their weighted sum in units of the mean picture's, ``[N]``."""
@@ -140,29 +145,38 @@ def _read_target(ctx: Context, request: Invert, size: int, device: torch.device)
 
 
 def _best_start(model: Model, target: _Target, request: Invert) -> Steps[Tensor]:
-    """The w ``[w_dim]`` to begin with: the mean or the best of many seeds, judged on small pictures."""
+    """The w ``[w_dim]`` to begin with: the mean or the best of many seeds, judged on small pictures.
+
+    All are glanced at, and the most promising are looked at closely.
+    """
     net = model.net
     small = min([r for r in net.low_resolutions if r >= 64], default=net.resolution)
-    count = CANDIDATES if small <= 256 else 32
+    count, close = (CANDIDATES, CANDIDATES // 16) if small <= 256 else (32, 8)
     rng = np.random.RandomState(request.seed & 0xFFFFFFFF)
     z = torch.from_numpy(rng.randn(count, net.z_dim).astype(np.float32)).to(model.device)
     labels = _labels(model, request, rng, count)
     with torch.no_grad():
-        w = net.map(z, labels, psi=0.8)[:, 0]
-        mean = net.synthesize(net.w_avg.expand(1, net.num_ws, -1), size=small if small < net.resolution else None)
-        target.scale.update({k: max(1e-4, float(v)) for k, v in target.losses(mean).items()})
-        best, best_total = net.w_avg.clone(), float(target.total(target.losses(mean)))
+        w = torch.cat((net.w_avg[None], net.map(z, labels, psi=0.8)[:, 0]))
+
+    def draw(part: Tensor) -> Tensor:
+        return synthesize(net, part[:, None].expand(-1, net.num_ws, -1), size=small)
+
+    with torch.no_grad():
+        target.scale.update({k: max(1e-4, float(v)) for k, v in target.losses(draw(w[:1])).items()})
     each = batch_size(model.ctx, net, small)
-    for start in range(0, count, each):
-        part = w[start : start + each]
-        x = synthesize(net, part[:, None].expand(-1, net.num_ws, -1), size=small)
+    glances: list[float] = []
+    for start in range(0, len(w), each):
         with torch.no_grad():
-            total = target.total(target.losses(x))
-            at = int(total.argmin())
-            if float(total[at]) < best_total:
-                best, best_total = part[at].clone(), float(total[at])
+            glances += target.total(target.losses(draw(w[start : start + each]), glance=True)).tolist()
         yield Progress(min(count, start + each), count, "Looking for a start")
-    return best
+    best, best_total = 0, math.inf
+    for at in sorted({0, *np.argsort(glances, kind="stable")[:close].tolist()}):
+        with torch.no_grad():
+            total = float(target.total(target.losses(draw(w[at : at + 1]))))
+        if total < best_total:
+            best, best_total = at, total
+        yield Progress(count, count, "Looking for a start")
+    return w[best].clone()
 
 
 def _labels(model: Model, request: Invert, rng: np.random.RandomState, count: int) -> Tensor | None:
@@ -195,13 +209,19 @@ class _Search:
         self._mean = torch.from_numpy(stats.mean.astype(np.float32)).to(device)
         whiten = stats.components / np.maximum(stats.sigmas, max(floor, 1e-6))[:, None]
         self._whiten = torch.from_numpy(whiten.astype(np.float32)).to(device)
-        low = [r for r in model.net.low_resolutions if r <= STAGE]
-        self._stage = max(low) if low and model.net.resolution > STAGE else None
+        self._full_size = device.type != "cpu"
 
     def ws(self, editability: float) -> Tensor:
         """The code so far, ``[num_ws, w_dim]``, without gradients."""
         with torch.no_grad():
             return self._code(self._free(editability)).clone()
+
+    def _size(self, t: float) -> int | None:
+        """The output to compare at this share of the steps (``None``: the full picture)."""
+        net = self._net
+        limits = [limit for begin, limit in STAGES if t >= begin and (limit or self._full_size)]
+        fitting = [r for r in net.low_resolutions if limits[-1] and r <= limits[-1] < net.resolution]
+        return max(fitting, default=None)
 
     def _free(self, editability: float) -> bool:
         return self._wplus and editability < 1.0
@@ -222,7 +242,7 @@ class _Search:
         free = self._free(editability) and t >= 0.25  # first the common code: rows that leave it early never return
         for group in self._adam.param_groups:
             group["lr"] = LEARNING_RATE * _ramp(t)
-        size = self._stage if self._stage is not None and t < 0.6 else None
+        size = self._size(t)
         e = min(max(editability, 0.0), 0.999)
         pull = e / (1.0 - e)
         with torch.enable_grad(), _trainable(self._net):

@@ -2,7 +2,8 @@
 
 At a random t of a path, the perceptual distance of G(t) and G(t + eps), divided by eps squared (the distance is a
 squared one), eps = 1e-4; the mean over many t.  Lower is smoother.  Paths in z follow the great circle, paths in w the
-straight line.  Always measured with the plain float32 network: half precision would drown such small steps.
+straight line.  Always measured with the plain float32 network: half precision would drown such small steps.  Networks
+beyond 256 px are measured at 256 px (their own smaller output where they have one).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from studio.project.latents import Direct, Seed
 from studio.project.requests import PathLength
 
 EPS = 1e-4
+_PHASE = "Measuring the path length"
 
 Pair = tuple[Tensor, Tensor]
 
@@ -56,8 +58,11 @@ def path_length(ctx: Context, request: PathLength) -> Steps[Numbers]:
     for i in range(count):
         for space, way in ways.items():
             a, b = (pushed(ws, ready) for ws in way(i))
-            found[space].append(_distance(model, eyes, request, a, b) / EPS**2)
-        yield Progress(i + 1, count, "Measuring the path length")
+            near = _draw(model, request, a)
+            yield Progress(i, count, _PHASE)
+            found[space].append(_distance(eyes, near, _draw(model, request, b)) / EPS**2)
+            yield Progress(i, count, _PHASE)
+        yield Progress(i + 1, count, _PHASE)
     values: dict[str, float] = {"samples": float(count)}
     for space, distances in found.items():
         values[space] = _trimmed_mean(distances)
@@ -73,13 +78,14 @@ def path_length(ctx: Context, request: PathLength) -> Steps[Numbers]:
     return Numbers(values, {"features": eyes.name, "eps": EPS, "size": min(model.net.resolution, LOOK_AT)})
 
 
-def _distance(model: Model, eyes: Perception, request: PathLength, a: Tensor, b: Tensor) -> float:
+def _draw(model: Model, request: PathLength, ws: Tensor) -> Tensor:
     noise, strength = noise_of(request.look.noise, model.net)
-    size = min(model.net.resolution, LOOK_AT)
-    # Drawn in full and then made smaller: the smaller outputs of a network are other pictures.
-    pair = synthesize(model.net, torch.stack((a, b)), noise, strength)
+    return synthesize(model.net, ws[None], noise, strength, min(model.net.resolution, LOOK_AT))
+
+
+def _distance(eyes: Perception, a: Tensor, b: Tensor) -> float:
     with torch.no_grad():
-        return float(eyes.distance(pair[:1], pair[1:])[0]) if size else 0.0
+        return float(eyes.distance(a, b)[0])
 
 
 def _trimmed_mean(distances: list[float]) -> float:

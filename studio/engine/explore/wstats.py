@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 SAMPLES = 20_000
 SEED = 0
-_CHUNK = 1000
+_CHUNK = 500  # a few hundredths of a second
 _FORMAT = 1
 
 Float64Array = npt.NDArray[np.float64]
@@ -54,12 +54,13 @@ class WStats:
         return float(np.sqrt(np.trace(self.covariance) / len(self.mean)))
 
 
-def w_stats(model: Model, samples: int = SAMPLES, seed: int = SEED) -> Steps[WStats]:
-    """Statistics of ``samples`` mapped codes drawn from ``RandomState(seed)``, labels from the model's priors.
+def w_stats(model: Model, samples: int | None = None, seed: int = SEED) -> Steps[WStats]:
+    """Statistics of ``samples`` (``None``: :data:`SAMPLES`) mapped codes drawn from ``RandomState(seed)``, labels from the model's priors.
 
     From memory, from the cache folder, or computed (about a second) with progress.  Sliders always use the defaults,
     so that a sigma means the same everywhere.
     """
+    samples = SAMPLES if samples is None else samples
     key = ("w-stats", model.sha, samples, seed)
     found: WStats | None = model.ctx.cache.get(key)
     if found is not None:
@@ -77,7 +78,7 @@ def _measure(model: Model, samples: int, seed: int) -> Steps[WStats]:
     net, device = model.net, model.device
     rng = np.random.RandomState(seed)
     label_rng = np.random.RandomState(seed ^ 0x5EED)
-    centre = net.w_avg.double().cpu().numpy()
+    centre = net.w_avg.cpu().double().numpy()
     total = np.zeros(net.w_dim)
     square = np.zeros((net.w_dim, net.w_dim))
     done = 0
@@ -87,7 +88,7 @@ def _measure(model: Model, samples: int, seed: int) -> Steps[WStats]:
         labels = draw_many(label_rng, n, net.c_dim, model.label_groups)
         with torch.no_grad():
             w = net.map(z, None if labels is None else torch.from_numpy(labels).to(device))[:, 0]
-        x = w.double().cpu().numpy() - centre  # around w_avg, or the squares would drown the variance
+        x = w.cpu().double().numpy() - centre  # around w_avg, or the squares would drown the variance
         total += x.sum(axis=0)
         square += x.T @ x
         done += n
