@@ -167,9 +167,8 @@ def _as_image(image: PILImage.Image, path: Path | None, rawmode: str) -> Image:
     icc = icc if isinstance(icc, bytes) and icc else None
     if "16" in rawmode and image.mode in {"RGB", "RGBA", "LA", "CMYK"}:
         notes.append("The picture has 16 bits for each colour; 8 of them are used.")
-    image, deep = _plain_mode(image, notes)
-    pixels = _srgb(image, icc, notes)
-    pixels = np.ascontiguousarray(_upright(pixels, orientation))
+    image, deep = _eight_bits(image, notes)
+    pixels = np.ascontiguousarray(_upright(_srgb(image, icc, notes), orientation))
     if deep is not None:
         deep = np.ascontiguousarray(_upright(deep, orientation))
     return Image(
@@ -203,8 +202,8 @@ def _upright(array: Any, orientation: int) -> Any:
     return array
 
 
-def _plain_mode(image: PILImage.Image, notes: list[str]) -> tuple[PILImage.Image, npt.NDArray[np.uint16] | None]:
-    """Bring the many modes of Pillow to L, LA, RGB, RGBA, CMYK or LAB with 8 bits; 16 bits of grey beside it."""
+def _eight_bits(image: PILImage.Image, notes: list[str]) -> tuple[PILImage.Image, npt.NDArray[np.uint16] | None]:
+    """A picture of 16-bit, 32-bit or float greys in 8 bits, 16 bits of grey beside it; others as they are."""
     if image.mode.startswith("I;16"):
         return _grey16(image, np.asarray(image).astype(np.uint16))
     if image.mode == "I":
@@ -222,14 +221,7 @@ def _plain_mode(image: PILImage.Image, notes: list[str]) -> tuple[PILImage.Image
             return PILImage.fromarray((values + 0.5).astype(np.uint8)), None
         notes.append("The picture has values beyond white; they were stretched from black to white.")
         return PILImage.fromarray(_stretched(values)), None
-    if image.mode in {"CMYK", "LAB"}:
-        return image, None
-    transparent = image.has_transparency_data
-    if image.mode in {"1", "L", "LA", "La"}:
-        if transparent and image.mode in {"1", "L"}:  # one grey value is marked as transparent
-            return image.convert("RGBA"), None
-        return image.convert("LA" if transparent else "L"), None
-    return image.convert("RGBA" if transparent else "RGB"), None
+    return image, None
 
 
 def _grey16(
@@ -254,53 +246,69 @@ def _srgb_profile() -> ImageCms.ImageCmsProfile:
 
 
 _SPACE_OF_MODE = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
+_STRIP = 4 * 2**20
+"""Pixels converted at a time: a large picture is in memory twice, not six times."""
+
+
+def _colour_mode(image: PILImage.Image) -> str:
+    """L, RGB, CMYK or LAB: in which of them the colours of the picture are."""
+    if image.mode in {"CMYK", "LAB"}:
+        return image.mode
+    if image.mode in {"1", "L"}:  # one grey value may be marked as transparent, which Pillow resolves in colour only
+        return "RGB" if image.has_transparency_data else "L"
+    return "L" if image.mode in {"LA", "La"} else "RGB"
 
 
 def _srgb(image: PILImage.Image, icc: bytes | None, notes: list[str]) -> UInt8Image:
     """Pixels ``[H, W, 3|4]`` in sRGB.  Relative colorimetric with black point compensation, as picture editors do."""
-    alpha = image.getchannel("A") if image.mode in {"LA", "RGBA"} else None
-    colour = image.convert(image.mode[:-1]) if alpha is not None else image
-    profile: Any = None
-    if image.mode == "LAB":
-        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
-    elif icc is not None:
-        profile, colour = _profile_for(colour, icc, notes)
-    if profile is not None:
-        try:
-            converted = ImageCms.profileToProfile(
-                colour,
-                profile,
-                _srgb_profile(),
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-        except ImageCms.PyCMSError:
-            notes.append("The colour profile of the picture is damaged and was not used.")
+    mode, transparent = _colour_mode(image), image.has_transparency_data
+    transform: ImageCms.ImageCmsTransform | None = None
+    if mode == "LAB" or icc is not None:
+        mode, transform = _transform(mode, icc, notes)
+    width, height = image.size
+    pixels = np.empty((height, width, 4 if transparent else 3), np.uint8)
+    rows = max(1, _STRIP // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(height, top + rows)))
+        if transparent:
+            strip = strip if strip.mode == "RGBA" else strip.convert("RGBA")
+            pixels[top : top + rows, :, 3] = np.asarray(strip.getchannel("A"))
+        if transform is not None:
+            colour = ImageCms.applyTransform(strip if strip.mode == mode else strip.convert(mode), transform)
+            assert colour is not None
         else:
-            assert converted is not None
-            colour = converted
-    rgb = np.asarray(colour.convert("RGB"))
-    if alpha is None:
-        return rgb
-    return np.dstack([rgb, np.asarray(alpha)])
+            colour = strip if strip.mode in {"RGB", "RGBA"} else strip.convert("RGB")
+        pixels[top : top + rows, :, :3] = np.asarray(colour)[..., :3]
+    return pixels
 
 
-def _profile_for(colour: PILImage.Image, icc: bytes, notes: list[str]) -> tuple[Any, PILImage.Image]:
-    """The embedded profile when it fits and changes something, and the picture in the mode that it speaks of."""
+def _transform(mode: str, icc: bytes | None, notes: list[str]) -> tuple[str, ImageCms.ImageCmsTransform | None]:
+    """From the embedded profile to sRGB when it fits and changes something, and the mode that it speaks of."""
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        if icc is None or mode == "LAB":  # Lab needs none
+            profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        else:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         space = profile.profile.xcolor_space.strip()
-        name = (profile.profile.profile_description or "").lower()
+        if space == "RGB" and mode == "L":  # grey pictures are often marked as sRGB
+            mode = "RGB"
+        if space != _SPACE_OF_MODE[mode]:
+            notes.append("The colour profile does not belong to this kind of picture and was not used.")
+            return mode, None
+        if space == "RGB" and (profile.profile.profile_description or "").lower().startswith("srgb"):
+            return mode, None
+        transform = ImageCms.buildTransform(
+            profile,
+            _srgb_profile(),
+            mode,
+            "RGB",
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         notes.append("The colour profile of the picture is damaged and was not used.")
-        return None, colour
-    if space == "RGB" and colour.mode == "L":  # grey pictures are often marked as sRGB
-        colour = colour.convert("RGB")
-    if space != _SPACE_OF_MODE.get(colour.mode):
-        notes.append("The colour profile does not belong to this kind of picture and was not used.")
-        return None, colour
-    return (None if space == "RGB" and name.startswith("srgb") else profile), colour
+        return mode, None
+    return mode, transform
 
 
 # Writing

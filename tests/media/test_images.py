@@ -219,6 +219,17 @@ def test_lab_pictures() -> None:
     found = load_image(encoded(PILImage.fromarray(lab, "LAB"), "TIFF")).pixels
     assert found[0, 0].min() > 250 and found[0, 1].max() < 5
     assert np.abs(found[1, 1].astype(int) - 119).max() < 4
+    odd = load_image(encoded(PILImage.fromarray(lab, "LAB"), "TIFF", icc_profile=swapped_profile())).pixels
+    assert np.array_equal(odd, found)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "CMYK"])
+def test_pictures_are_converted_in_strips(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = PILImage.fromarray(smooth(37, 23, 4)).convert("RGB" if mode in "CMYK P" else "RGBA").convert(mode)
+    data = encoded(image, "TIFF" if mode == "CMYK" else "PNG", icc_profile=swapped_profile())
+    whole = load_image(data).pixels
+    monkeypatch.setattr(images, "_STRIP", 23 * 5)
+    assert np.array_equal(load_image(data).pixels, whole)
 
 
 def test_grey_picture_with_an_rgb_profile_and_a_broken_profile() -> None:
