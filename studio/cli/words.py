@@ -72,8 +72,7 @@ def label_index(card: ModelCard) -> dict[str, int]:
     for group in card.label_groups:
         for name, index in zip(group.get("names", ()), group.get("indices", ()), strict=False):
             add(f"{group.get('title', '')}/{name}", int(index))
-            if str(name).lower() not in known:
-                add(str(name), int(index))
+            add(str(name), int(index))
     return {name: index for name, index in known.items() if name not in twice}
 
 

@@ -55,10 +55,10 @@ class WStats:
 
 
 def w_stats(model: Model, samples: int | None = None, seed: int = SEED) -> Steps[WStats]:
-    """Statistics of ``samples`` (``None``: :data:`SAMPLES`) mapped codes drawn from ``RandomState(seed)``, labels from the model's priors.
+    """Statistics of ``samples`` (``None``: :data:`SAMPLES`) codes.
 
-    From memory, from the cache folder, or computed (about a second) with progress.  Sliders always use the defaults,
-    so that a sigma means the same everywhere.
+    z is drawn from ``RandomState(seed)``, labels from the model's priors.  From memory, from the cache folder, or
+    computed (about a second) with progress.  Sliders always use the defaults, so that a sigma means one thing.
     """
     samples = SAMPLES if samples is None else samples
     key = ("w-stats", model.sha, samples, seed)

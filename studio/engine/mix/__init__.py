@@ -1,1 +1,1 @@
-"""Mix: several sources, layer by layer.  ``weights`` (no torch) is the board's arithmetic, shared with panel and CLI."""
+"""Mix: several sources, layer by layer.  ``weights`` (no torch) is the arithmetic of the board, for panel and CLI."""
