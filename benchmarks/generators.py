@@ -28,6 +28,7 @@ from studio.nets.stylegan2 import StyleGAN2
 from studio.nets.stylegan2_fast import FastStyleGAN2, probe_dtype
 
 PREVIEW = 128
+LAST_ROWS = 4
 VARIANTS = ("plain", "fast", "float32")
 
 
@@ -121,6 +122,7 @@ def measure(name: str, device: str, repeats: int) -> dict[str, Any]:
     models = {v: variant(net, v, device) for v in VARIANTS}
     fast = models["fast"]
     first_of = {band: next(row.index for row in net.layers if row.band == band) for band in ("middle", "fine")}
+    first_of["last rows"] = net.num_ws - LAST_ROWS
     preview = max((r for r in net.low_resolutions if r <= PREVIEW), default=None)
     want = net.synthesize(edits.ws)
     result: dict[str, Any] = {
@@ -224,7 +226,19 @@ def machine(device: str) -> dict[str, Any]:
 
 def table(results: list[dict[str, Any]], with_memory: bool) -> str:
     """The figures for reading."""
-    head = ["network", "plain", "fast", "ratio", "float32", "ratio", "middle", "fine", "preview", "drag p95"]
+    head = [
+        "network",
+        "plain",
+        "fast",
+        "ratio",
+        "float32",
+        "ratio",
+        "middle",
+        "fine",
+        f"last {LAST_ROWS}",
+        "preview",
+        "drag p95",
+    ]
     head += ["PSNR fast", "PSNR f32", "error f32"]
     head += ["MB plain", "MB fast", "MB f32"] if with_memory else []
     rows = [head]
@@ -233,7 +247,8 @@ def table(results: list[dict[str, Any]], with_memory: bool) -> str:
         name = f"{r['size']} px" if r["network"] != "embedded" else f"embedded {r['size']} px"
         preview = f"{ms['preview']:.1f} ({r['preview_size']} px)" if "preview" in ms else "none"
         row = [name, f"{ms['plain']:.0f}", f"{ms['fast']:.1f}", f"{r['ratio']:.1f} x", f"{ms['float32']:.1f}"]
-        row += [f"{r['ratio_float32']:.1f} x", f"{ms['middle']:.1f}", f"{ms['fine']:.1f}", preview]
+        row += [f"{r['ratio_float32']:.1f} x", f"{ms['middle']:.1f}", f"{ms['fine']:.1f}"]
+        row += [f"{ms['last rows']:.1f}", preview]
         row += [f"{r['drag_p95']:.1f}", f"{r['psnr_fast']:.1f} dB", f"{r['psnr_float32']:.0f} dB"]
         row += [f"{r['error_float32']:.0e}"]
         row += [f"{r['peak_mb'][v]:.0f}" for v in VARIANTS] if with_memory else []

@@ -204,7 +204,7 @@ class _Recorded:
                 executor.run(self._ws, last, lambda plan: self._slots[plan.index].plane)
         torch.cuda.current_stream(ws.device).wait_stream(side)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._out = executor.run(self._ws, last, lambda plan: self._slots[plan.index].plane)
 
     @property
