@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,13 +35,13 @@ def export_model(
     *,
     title: str,
     spec: AnchorSpec | None,
-    factors: Tensor | None,
+    groups: Sequence[Mapping[str, Any]],
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Write weights and card; returns the card.
 
-    ``about`` holds ``data``, ``credit``, ``licence``, ``training``, ``scores``, ``assumptions``.  The label groups
-    and their priors come from ``spec`` and the ``factors`` of the training pictures.
+    ``about`` holds ``data``, ``credit``, ``licence``, ``training``, ``scores``, ``assumptions``.  ``groups``
+    are the named controls (:meth:`AnchorSpec.label_groups`).
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / f"{name}.safetensors"
@@ -59,7 +59,7 @@ def export_model(
         },
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "label_names": spec.label_names() if spec is not None else [],
-        "label_groups": spec.label_groups(factors) if spec is not None and factors is not None else [],
+        "label_groups": [dict(group) for group in groups],
         **about,
     }
     (folder / f"{name}.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

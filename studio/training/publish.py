@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from studio.base.errors import StudioError
@@ -20,6 +22,10 @@ from studio.training.export import export_model
 from studio.training.frechet import compare
 from studio.training.sheets import save_sheet
 from studio.training.snapshot import load_snapshot
+from studio.training.trainer import half_precision_pays
+
+JUDGE_SIZE = 64
+"""The judge of labels looks at pictures averaged down to this size."""
 
 
 def seed_z(seeds: Iterator[int] | range, z_dim: int) -> Tensor:
@@ -42,11 +48,18 @@ def prior_labels(spec: AnchorSpec, factors: Tensor, count: int, seed: int) -> Te
 
 @torch.no_grad()
 def draw(net: StyleGAN2, z: Tensor, c: Tensor | None, psi: float = 1.0, batch: int = 32) -> Tensor:
-    """Pictures with constant noise, float32."""
-    parts = []
-    for i in range(0, len(z), batch):
-        parts.append(net.synthesize(net.map(z[i : i + batch], None if c is None else c[i : i + batch], psi=psi)))
-    return torch.cat(parts)
+    """Pictures with constant noise, in the arithmetic of the training (bfloat16 where it pays)."""
+    net.train()
+    net.compute_dtype = torch.bfloat16 if half_precision_pays(z.device) else torch.float32
+    try:
+        parts = []
+        for i in range(0, len(z), batch):
+            ws = net.map(z[i : i + batch], None if c is None else c[i : i + batch], psi=psi)
+            parts.append(net.synthesize(ws))
+        return torch.cat(parts)
+    finally:
+        net.eval()
+        net.compute_dtype = torch.float32
 
 
 @torch.no_grad()
@@ -92,10 +105,16 @@ def score(net: StyleGAN2, spec: AnchorSpec | None, data: Pictures, *, judge_step
         made = draw(net, codes.z, codes.c)
         out["held_out_mean_absolute_error_0_255"] = round(float((made.clamp(-1, 1) - real).abs().mean() * 127.5), 3)
         if judge_steps:
-            judge = train_judge(spec, train, steps=judge_steps)
-            out["judge_on_real_held_out"] = judge_accuracy(spec, judge, real, truth)
-            out["judge_on_pictures_made_from_their_labels"] = judge_accuracy(spec, judge, made, truth)
-            out["labels_obeyed"] = toggle_agreement(spec, judge, lambda zz, cc: draw(net, zz, cc))
+            k = max(1, real.shape[-1] // JUDGE_SIZE)
+
+            def small(x: Tensor) -> Tensor:
+                return x if k == 1 else F.avg_pool2d(x, k)
+
+            reduced = small(train.images.float()).round().to(torch.uint8)
+            judge = train_judge(spec, replace(train, images=reduced), steps=judge_steps)
+            out["judge_on_real_held_out"] = judge_accuracy(spec, judge, small(real), truth)
+            out["judge_on_pictures_made_from_their_labels"] = judge_accuracy(spec, judge, small(made), truth)
+            out["labels_obeyed"] = toggle_agreement(spec, judge, lambda zz, cc: small(draw(net, zz, cc)))
             out["judge"] = (
                 "a small classifier trained on the true labels of the training pictures; shares of held-out pictures, "
                 "and of seeds (each label on and off, or every colour in turn) that it finds as labelled"
@@ -124,5 +143,26 @@ def publish(
         "size": cfg.size,
         "last_settings": cfg.to_dict(),
     }
+    names = about.pop("value_names", {})
     merged = {**about, "training": {**training, **about.get("training", {})}, "scores": scores}
-    return export_model(net, weights, name, title=title, spec=spec, factors=factors, about=merged)
+    groups = [] if spec is None or factors is None else spec.label_groups(factors)
+    for group in groups:
+        if group["kind"] == "choice" and spec is not None:
+            shade_choices(group, spec, data, names)
+    return export_model(net, weights, name, title=title, spec=spec, groups=groups, about=merged)
+
+
+def shade_choices(group: dict[str, Any], spec: AnchorSpec, data: Pictures, names: Mapping[str, str]) -> None:
+    """Plain names (``names`` by "column:value") for the choices of a group, and the colours of backgrounds.
+
+    The colour of a background is that of the upper left corner of the pictures that have it.
+    """
+    factor = next(x for x in spec.factors if x.label_start == group["indices"][0])
+    group["names"] = [names.get(f"{factor.name}:{v}", v) for v in factor.values]
+    if factor.name == "background":
+        colours = []
+        for v in factor.values:
+            index = [i for i, row in enumerate(data.rows) if row["background"] == v]
+            corner = data.images[index, :, 0, 0].float().median(dim=0).values.int().tolist()
+            colours.append("#{:02x}{:02x}{:02x}".format(*corner))
+        group["colors"] = colours

@@ -22,7 +22,13 @@ def test_exported_model_is_the_network(folder: Path, tmp_path: Path) -> None:
     spec = AnchorSpec(data.rows)
     net = StyleGAN2(spec.z_dim, 16, {4: 8, 8: 8, 16: 8}, c_dim=spec.c_dim, mapping_layers=2, conv_clamp=None).eval()
     card = export_model(
-        net, tmp_path, "tiny", title="Tiny", spec=spec, factors=spec.table(data.rows), about={"credit": "nobody"}
+        net,
+        tmp_path,
+        "tiny",
+        title="Tiny",
+        spec=spec,
+        groups=spec.label_groups(spec.table(data.rows)),
+        about={"credit": "nobody"},
     )
     assert json.loads((tmp_path / "tiny.json").read_text()) == card
     path = tmp_path / "tiny.safetensors"
