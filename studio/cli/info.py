@@ -12,11 +12,13 @@ from studio.cli.headless import tell
 
 def info(args: argparse.Namespace) -> int:
     """Say what a file is, in a few lines or as JSON."""
-    from studio.app.drops import classify
-
     path = Path(args.file)
     if not path.exists():
         raise StudioError(f"There is no file “{path}”.")
+    if path.suffix.lower() == ".mp4":
+        return _film(args, path)
+    from studio.app.drops import classify
+
     drop = classify(path)
     if drop.error is not None:
         raise drop.error
@@ -35,6 +37,18 @@ def info(args: argparse.Namespace) -> int:
     return 0
 
 
+def _film(args: argparse.Namespace, path: Path) -> int:
+    from studio.media.images import read_recipe
+    from studio.project.recipes import from_text
+
+    text = read_recipe(path)
+    found: dict[str, Any] = {"file": path, "kind": "recipe" if text else "film", "bytes": path.stat().st_size}
+    if text:
+        found |= _recipe(from_text(text))
+    tell(args, "\n".join(_lines(found)), found)
+    return 0
+
+
 def _recipe(recipe: Any) -> dict[str, Any]:
     import msgspec
 
@@ -43,7 +57,13 @@ def _recipe(recipe: Any) -> dict[str, Any]:
     request = recipe.request
     latent = getattr(request, "latent", None)
     latents = getattr(request, "latents", ())
-    shows = describe(latent) if latent is not None else f"{len(latents)} pictures" if latents else ""
+    walk = getattr(request, "walk", None)
+    if latent is not None:
+        shows = describe(latent)
+    elif walk is not None:
+        shows = " to ".join(describe(key.latent) for key in walk.keys[:6]) + (" ..." if len(walk.keys) > 6 else "")
+    else:
+        shows = f"{len(latents)} pictures" if latents else ""
     return {
         "made_by": recipe.app,
         "operation": type(request).__name__.lower(),
@@ -88,12 +108,13 @@ def _directions(path: Path) -> dict[str, Any]:
     from studio.checkpoints.directions import read_directions
 
     found = read_directions(path)
-    return {"shape": list(found.vectors.shape), "names": list(found.names)}
+    return {"count": len(found.vectors), "shape": list(found.vectors.shape), "names": list(found.names)}
 
 
 _KINDS = {
     "project": "a project",
-    "recipe": "a picture that Latent Studio exported, with its recipe",
+    "recipe": "made by Latent Studio, with its recipe",
+    "film": "a film without a recipe",
     "picture": "a picture without a recipe",
     "model": "a model",
     "directions": "directions of a latent space",
@@ -112,6 +133,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     for name, value in found.items():
         if name in ("file", "kind", "card", "request") or value in ("", None, []):
             continue
-        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        text = value
+        if isinstance(value, list):
+            text = ", ".join(map(str, value[:8])) + (f" and {len(value) - 8} more" if len(value) > 8 else "")
         lines.append(f"  {name.replace('_', ' ')}: {text}")
     return lines

@@ -101,6 +101,19 @@ def test_walks_become_films(studio: Studio, tmp_path: Path) -> None:
     assert studio("walk", "--seeds", "1,2,3", "--frames", 2, "--out", film).code == 1
 
 
+def test_a_film_keeps_its_recipe(studio: Studio, tmp_path: Path) -> None:
+    from studio.media.video import encoders
+
+    if not encoders()["mp4"]:
+        pytest.skip("no film encoder here")
+    film = tmp_path / "loop.mp4"
+    assert studio("walk", "--seeds", "1,2", "--frames", 4, "--out", film).code == 0
+    ran = studio("info", film, "--json")
+    assert ran.json["kind"] == "recipe" and ran.json["shows"] == "seed 1 to seed 2"
+    assert studio("render", film, "--out", tmp_path / "frames").code == 0
+    assert len(list((tmp_path / "frames").glob("*.png"))) == 4
+
+
 def test_a_photograph_is_found_and_can_be_mixed(studio: Studio, tmp_path: Path) -> None:
     studio("explore", "--seeds", 4, "--out", f"{tmp_path}/p/")
     photo = tmp_path / "photo.jpg"
