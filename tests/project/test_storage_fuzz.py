@@ -279,15 +279,13 @@ def test_mutated_projects(part: int, tmp_path: Path, original: tuple[bytes, Sess
     count = -(-MUTATIONS // 8)
     for number in range(count):
         mutator = rng.choice(MUTATORS)
-        state = rng.getstate()
         mutated = mutator(rng, data)
         if mutator is not swap and rng.random() < 0.15:
             mutated = rng.choice(MUTATORS[:6])(rng, mutated) if mutated else mutated
         try:
             outcome = judge(tmp_path / "a.studio", mutated, session, tmp_path / "b.studio" if number % 7 == 0 else None)
         except BaseException:
-            Path("fuzz-failure.studio").write_bytes(mutated)
-            print(f"mutation {number} by {mutator.__name__}, state {hash(state)}; written to fuzz-failure.studio")
+            print(f"mutation {number} by {mutator.__name__}: {tmp_path / 'a.studio'}")
             raise
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
     assert len(outcomes) == 3 and min(outcomes.values()) > count // 50, outcomes  # none of the three is all there is
