@@ -60,7 +60,7 @@ class Budget:
 
     def __init__(self, file_size: int) -> None:
         self.max_steps = min(2_000_000, 100_000 + file_size // 64)
-        self.max_memory = (16 << 20) + file_size // 2
+        self.max_memory = (8 << 20) + file_size // 2
         self.steps = 0
         self.memory = 0
 

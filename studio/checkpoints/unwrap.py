@@ -147,6 +147,7 @@ def _node(
 def _tensors(table: dict[Any, Any]) -> tuple[dict[str, Lazy], dict[str, str]]:
     tensors: dict[str, Lazy] = {}
     bad: dict[str, str] = {}
+    made: dict[int, Lazy | None] = {}
     for key, value in table.items():
         name = key if isinstance(key, str) else str(key) if isinstance(key, int) else ""
         if len(name) > MAX_NAME:
@@ -157,7 +158,8 @@ def _tensors(table: dict[Any, Any]) -> tuple[dict[str, Lazy], dict[str, str]]:
             bad[name] = value.what
             continue
         try:
-            lazy = to_lazy(value)
+            # One tensor under many names is one tensor.
+            lazy = made[id(value)] if id(value) in made else made.setdefault(id(value), to_lazy(value))
         except ModelError as exc:
             exc.detail = f"{plain(name)}\n{exc.detail}".strip()
             raise

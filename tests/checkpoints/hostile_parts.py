@@ -357,6 +357,16 @@ HEADERS: dict[str, tuple[Any, bytes, int | None]] = {
     "shape overflows": ({"a": {**F32, "shape": [1 << 32, 1 << 32, 2]}}, EIGHT, None),
     "places missing": ({"a": {"dtype": "F32", "shape": [2]}}, EIGHT, None),
     "notes that are no text": ({"__metadata__": {"a": [1]}, "a": F32}, EIGHT, None),
+    "thirty thousand empty tensors": (
+        {f"t{i}": {**F32, "shape": [0], "data_offsets": [0, 0]} for i in range(30_000)},
+        b"",
+        None,
+    ),
+    "six thousand empty tensors": (
+        {f"t{i}": {**F32, "shape": [0], "data_offsets": [0, 0]} for i in range(6_000)},
+        b"",
+        None,
+    ),
     "only notes": ({"__metadata__": {"a": "b"}}, b"", None),
 }
 for _name, (_header, _data2, _length) in HEADERS.items():

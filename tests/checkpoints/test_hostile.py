@@ -152,7 +152,7 @@ def test_batch_under_limits(tmp_path: Path) -> None:
         assert said != "LOADED" and said.endswith("."), (names[path], said)
         assert seconds < 4, (names[path], seconds)
         size = Path(path).stat().st_size if Path(path).is_file() else 0
-        assert peak <= 1.5 * size + (24 << 20), (names[path], peak >> 20, size >> 20)
+        assert peak <= 1.5 * size + (16 << 20), (names[path], peak >> 20, size >> 20)
     assert not list(tmp_path.rglob("MARKER"))
 
 

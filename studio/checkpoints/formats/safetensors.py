@@ -78,7 +78,7 @@ def read_safetensors(file: OpenFile) -> tuple[dict[str, Lazy], dict[str, str]]:
 def _parse(raw: bytes, size: int) -> dict[str, Any]:
     # A header of brackets and commas unfolds into far more memory than it takes itself.
     pieces = raw.count(b",") + raw.count(b"{") + raw.count(b"[")
-    if pieces > 20 * MAX_ENTRIES or pieces * 100 > (24 << 20) + size // 2:
+    if pieces > 20 * MAX_ENTRIES or pieces * 250 > (16 << 20) + size // 2:
         raise too_much(f"its header lists {pieces:,} things", f"what {MAX_ENTRIES:,} tensors need")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def read_old_torch(blob: Blob, rebuild: Rebuilder) -> Any:
         if key not in storages:
             if len(storages) >= MAX_ENTRIES:
                 raise too_much("it has too many tensors", f"{MAX_ENTRIES:,} tensors")
+            rebuild.budget.charge(300)
             storages[key] = Storage(kind, count)
         base = storages[key]
         if view is None:

@@ -48,6 +48,7 @@ def read_torch_zip(file: OpenFile, rebuild: Rebuilder) -> Any:
             blob = stored(f"data/{key}")
             if blob.size < count * ITEM_SIZE[kind]:
                 raise damaged(f"a tensor of {count:,} numbers has {blob.size:,} bytes of data")
+            rebuild.budget.charge(300)
             storages[key] = Storage(kind, count, blob)
         return storages[key]
 

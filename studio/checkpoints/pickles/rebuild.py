@@ -191,7 +191,7 @@ class Rebuilder:
         for copyreg in ("copyreg", "copy_reg"):
             out[f"{copyreg}._reconstructor"] = self._reconstructor
         for core in ("numpy.core", "numpy._core"):
-            out[f"{core}.multiarray._reconstruct"] = lambda _args: ArrayRef(Name("numpy", "ndarray"))
+            out[f"{core}.multiarray._reconstruct"] = self._array
             out[f"{core}.multiarray.scalar"] = _scalar
             out[f"{core}.numeric._frombuffer"] = _frombuffer
         out["_codecs.encode"] = _encode
@@ -208,6 +208,10 @@ class Rebuilder:
         _whole(offset, *strides)
         self.budget.charge(1000)  # with all that is made of it later
         return TensorRef(storage, storage.dtype, offset, check_shape(shape), tuple(strides))
+
+    def _array(self, args: tuple[Any, ...]) -> ArrayRef:
+        self.budget.charge(1200)
+        return ArrayRef(Name("numpy", "ndarray"))
 
     def _tensor_v3(self, args: tuple[Any, ...]) -> Any:
         made = self._tensor(args)
