@@ -3,11 +3,13 @@
 ``Generator``   z -> w -> picture, with layers that take one w each
 ``Autoencoder`` picture <-> latent (issue: Morph)
 ``Translator``  picture -> picture (issue: Translate)
+``Upscaler``    picture -> larger picture (issue: Translate)
 ``FeatureNet``  picture -> named layer activations (issue: Style)
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -102,3 +104,57 @@ class Generator(Protocol):
         ``strength`` multiplies the noise, one number or ``[num_ws]`` for each layer.  ``size`` asks for the
         network's own lower-resolution output (one of ``low_resolutions``).
         """
+
+
+Statistics = Literal["stored", "own"] | float
+"""Which means and variances a batch norm uses: those of training, the picture's own, or a mixture from 0 to 1."""
+
+
+@runtime_checkable
+class Translator(Protocol):
+    """A picture to another picture of the same size.  Also a ``torch.nn.Module`` in evaluation mode.
+
+    ``c_dim`` labels steer it (0: none).  ``has_stored_statistics`` and ``has_dropout`` say whether the arguments of
+    these names change anything.
+    """
+
+    in_channels: int
+    out_channels: int
+    c_dim: int
+    multiple: int
+    """Sides that are multiples of this need no padding inside."""
+
+    @property
+    def has_stored_statistics(self) -> bool:
+        """Whether there are statistics of training beside the picture's own."""
+
+    @property
+    def has_dropout(self) -> bool:
+        """Whether dropout was part of training, so that seeds give variations."""
+
+    def translate(
+        self,
+        x: torch.Tensor,
+        statistics: Statistics = "stored",
+        dropout_seed: int | Sequence[int] | None = None,
+        labels: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """``[N, in_channels, H, W]`` to ``[N, out_channels, H, W]``, both float32 in [-1, 1], of any size.
+
+        Each picture's result is its own, whatever else is in the batch.  ``dropout_seed`` ``None`` drops nothing; one
+        seed for all pictures or one for each repeats a variation.  ``labels`` ``[N or 1, c_dim]``, any real numbers.
+        """
+
+
+@runtime_checkable
+class Upscaler(Protocol):
+    """A picture to a larger one.  Also a ``torch.nn.Module`` in evaluation mode."""
+
+    in_channels: int
+    out_channels: int
+    scale: int
+    margin: int
+    """Pixels of the input that one pixel of the outcome sees to each side: tiles that overlap by it fit exactly."""
+
+    def upscale(self, x: torch.Tensor) -> torch.Tensor:
+        """``[N, C, H, W]`` in [0, 1] to ``[N, C, scale * H, scale * W]``, float32 in [0, 1]."""
