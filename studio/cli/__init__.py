@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     module, _, name = args.run.partition(":")
     try:
         done = getattr(importlib.import_module(f"studio.cli.{module}"), name)(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a program without a console (Windows) has none
+            sys.stdout.flush()
         return int(done or 0)
     except (KeyboardInterrupt, Cancelled):
         print("Cancelled. Nothing half-made was kept.", file=sys.stderr)

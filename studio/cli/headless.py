@@ -118,7 +118,7 @@ class Bar:
     """Progress on stderr, only where somebody looks."""
 
     def __init__(self) -> None:
-        self._on = sys.stderr.isatty()
+        self._on = sys.stderr is not None and sys.stderr.isatty()
         self._phase, self._started, self._shown, self._width = "", 0.0, 0.0, 0
 
     def show(self, event: Event) -> None:

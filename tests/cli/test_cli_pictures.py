@@ -114,14 +114,17 @@ def test_a_film_keeps_its_recipe(studio: Studio, tmp_path: Path) -> None:
     assert len(list((tmp_path / "frames").glob("*.png"))) == 4
 
 
-def test_a_photograph_is_found_and_can_be_mixed(studio: Studio, tmp_path: Path) -> None:
+def test_a_photograph_is_found_and_can_be_mixed(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("studio.engine.explore.invert.CANDIDATES", 16)
     studio("explore", "--seeds", 4, "--out", f"{tmp_path}/p/")
     photo = tmp_path / "photo.jpg"
     Image.fromarray(pixels(tmp_path / "p" / "seed0004.png")).resize((48, 40)).save(photo)
     found = tmp_path / "found.png"
-    ran = studio("invert", photo, "--steps", 12, "--out", found, "--code", tmp_path / "ws.npy", "--json")
+    ran = studio("invert", photo, "--steps", 4, "--out", found, "--code", tmp_path / "ws.npy", "--json")
     assert ran.code == 0, ran.err
-    assert ran.json["psnr"] > 5 and ran.json["features"] and ran.json["steps"] == 12
+    assert ran.json["psnr"] > 5 and ran.json["features"] and ran.json["steps"] == 4
     assert np.load(tmp_path / "ws.npy").shape == (8, 24)
     out = tmp_path / "m.png"
     assert studio("mix", "--sources", f"{found},{tmp_path / 'ws.npy'}", "--layers", "all:0", "--out", out).code == 0
