@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from studio.base.steps import Loss, Preview, UInt8Image
 from studio.panels.explore.photo import PhotoSection
 from studio.panels.parts.generator import Role
@@ -91,8 +89,8 @@ class Inverting(Role):
             text = self.tr("Found, %1 dB from the photograph. It is now the picture that you explore.")
             self.section.set_note(text.replace("%1", f"{psnr:.1f}"))
         stored = Stored(asset=result.ws_asset, form="ws", name=self._photo[1] if self._photo else self.tr("Photo"))
-        look = msgspec.structs.replace(self.panel.state.look, psi=1.0, cutoff=None, labels=())
-        self.panel.change(self.tr("Photograph found"), latent=stored, look=look)
+        # A stored code is finished: truncation and labels pass it by, so the look may stay as it is.
+        self.panel.change(self.tr("Photograph found"), latent=stored)
 
     def ended(self, key: str, job: int) -> None:
         self.section.set_running(False)
