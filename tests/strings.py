@@ -16,9 +16,11 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 QT_ROOMS = ("app", "panels", "widgets", "worker")
+SHOWN = (*QT_ROOMS, "weights")
 ERRORS = {
     "StudioError",
     "ModelError",
@@ -125,12 +127,22 @@ def collect() -> dict[str, list[str]]:
             continue  # a terminal speaks English
         for text, line in from_file(path):
             found.setdefault(text, []).append(f"{relative.as_posix()}:{line}")
+    for card in sorted((ROOT / "weights").glob("*.json")):
+        for word in from_card(json.loads(card.read_text(encoding="utf-8"))):
+            found.setdefault(word, []).append(f"weights/{card.name}")
     return found
 
 
+def from_card(card: dict[str, Any]) -> Iterator[str]:
+    """Words of a model that ships: titles and names of its attributes, the bands of its layers."""
+    for group in card.get("label_groups", []):
+        yield from (word for word in (group.get("title", ""), *group.get("names", [])) if word and word[0] != "#")
+    yield from (layer["band"] for layer in card.get("hyper", {}).get("layers", []))
+
+
 def ui_only(found: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Those of the rooms with Qt: a missing one is a defect, others fall back to English."""
-    return {text: at for text, at in found.items() if any(place.split("/")[0] in QT_ROOMS for place in at)}
+    """Those of the rooms with Qt and of shipped models: a missing one is a defect; others fall back to English."""
+    return {text: at for text, at in found.items() if any(place.split("/")[0] in SHOWN for place in at)}
 
 
 def table(language: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPixmap
 
 from studio.widgets.board import HEAD, LEFT, SWITCHES, THUMB, BoardColumn, BoardGeometry, Hit, column_colour
@@ -169,7 +169,9 @@ class BoardPainter:
         if row == group[0] and not (alone and (near or any_on)):
             self._text(Theme.SMALL)
             self.p.setPen(QColor(Theme.INK if near else Theme.DIM))
-            text = self.p.fontMetrics().elidedText(band, Qt.TextElideMode.ElideRight, 52)
+            text = self.p.fontMetrics().elidedText(
+                QCoreApplication.translate("Card", band), Qt.TextElideMode.ElideRight, 52
+            )
             self.p.drawText(QRectF(LEFT - 56, line.top(), 52, line.height()), _MIDDLE, text)
         if row == group[-1 if alone else 1] and (near or any_on):
             for index, switch in enumerate(SWITCHES):

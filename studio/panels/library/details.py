@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QUrl, Signal
@@ -138,20 +138,22 @@ class ModelDetails(Details):
                 notes.add(label(note, "dim", wrap=True))
 
     def _assumption(self, section: Section, assumption: Any) -> None:
-        choices: Sequence[Any] = assumption.choices or (assumption.value,)
-        box = QComboBox()
-        for choice in choices:
-            box.addItem(_word(choice), choice)
-        box.setCurrentIndex(max(0, box.findData(assumption.value)))
-        box.setEnabled(len(choices) > 1 and not self.card.embedded)
-        box.setAccessibleName(assumption.name)
-        box.setToolTip(assumption.why)
-        box.activated.connect(lambda at: self.assumed.emit(assumption.name, box.itemData(at)))
-        self.assumption_boxes[assumption.name] = box
-        row = QHBoxLayout()
-        row.addWidget(label(assumption.name.replace("_", " ")), 1)
-        row.addWidget(box, 1)
-        section.body.addLayout(row)
+        name = assumption.name.replace("_", " ")
+        section.add(label(name[:1].upper() + name[1:], wrap=True))
+        if len(assumption.choices) > 1 and not self.card.embedded:
+            box = QComboBox()
+            for choice in assumption.choices:
+                box.addItem(_word(choice), choice)
+            box.setCurrentIndex(max(0, box.findData(assumption.value)))
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(6)
+            box.setAccessibleName(assumption.name)
+            box.setToolTip(assumption.why)
+            box.activated.connect(lambda at: self.assumed.emit(assumption.name, box.itemData(at)))
+            self.assumption_boxes[assumption.name] = box
+            section.add(box)
+        else:
+            section.add(label(_word(assumption.value), "dim", wrap=True))
         if assumption.why:
             section.add(label(assumption.why, "hint", wrap=True))
 

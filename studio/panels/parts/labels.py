@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -23,6 +23,11 @@ from studio.widgets.tokens import Theme
 
 FREE = -0.02
 """The slider value that stands for “as the seed drew it”: one step below 0."""
+
+
+def _said(word: str) -> str:
+    """A word of a model's card in the person's language, where the language knows it."""
+    return QCoreApplication.translate("Card", word)
 
 
 class Swatch(QAbstractButton):
@@ -89,7 +94,7 @@ class _Choice(QWidget):
     def __init__(self, group: dict[str, Any], names: Sequence[str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.indices = [int(i) for i in group["indices"]]
-        self.title = str(group.get("title", ""))
+        self.title = _said(str(group.get("title", "")))
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 2, 0, 2)
         outer.setSpacing(4)
@@ -108,7 +113,7 @@ class _Choice(QWidget):
         grid.setSpacing(3)
         columns = min(len(self.indices), 7 if colours else 3) or 1
         for at, index in enumerate(self.indices):
-            name = str(shown[at]) if at < len(shown) else str(names[index])
+            name = _said(str(shown[at]) if at < len(shown) else str(names[index]))
             swatch = Swatch(name[:1].upper() + name[1:], str(colours[at]) if at < len(colours) else "")
             swatch.clicked.connect(lambda _=False, i=index: self._pick(i))
             self.swatches.append(swatch)
@@ -189,6 +194,7 @@ class LabelControls(Section):
         self.set_look(self._look, 0)
 
     def _add_toggle(self, index: int, name: str) -> None:
+        name = _said(name)
         # One step below 0 means "as the seed drew it", which is also where a double-click brings it back.
         slider = NumberSlider(
             name[:1].upper() + name[1:],
