@@ -1,4 +1,4 @@
-"""The ResNet generator of CycleGAN, pix2pix, CUT and pix2pixHD's global network (Johnson et al., 2016; Zhu et al., 2017).
+"""The ResNet generator of CycleGAN, pix2pix, CUT and pix2pixHD's global network (Johnson 2016; Zhu et al., 2017).
 
 Module numbers are those of the authors' ``nn.Sequential``, so their files' keys are canonical here: ``model.1`` is the
 first convolution, ``model.N.conv_block.M`` a residual block.  CUT's anti-aliased variant (Zhang, 2019; Park et al.,
@@ -46,7 +46,8 @@ ASSUMED: dict[str, Any] = {"padding": "reflect", "colors": "rgb"}
 def _taps(n: int, channels: int) -> Tensor:
     """Binomial blur ``[C, 1, n, n]`` that adds up to 1."""
     row = torch.tensor([float(math.comb(n - 1, i)) for i in range(n)]) / 2 ** (n - 1)
-    return (row[:, None] * row[None, :]).expand(channels, 1, n, n).clone()
+    taps: Tensor = (row[:, None] * row[None, :]).expand(channels, 1, n, n).clone()
+    return taps
 
 
 class BlurDown(nn.Module):
@@ -211,9 +212,7 @@ def infer_hyper(sd: Mapping[str, Tensor]) -> dict[str, Any]:
         raise ModelError(
             f"This {WHAT} is laid out in an unknown way.", f"Its blocks have convolutions at {sorted(inner)}."
         )
-    blurs = {
-        int(m.group(1)): shape_of(sd, k, WHAT)[-1] for k in sd if (m := re.match(r"model\.(\d{1,6})\.filt$", k))
-    }
+    blurs = {int(m.group(1)): shape_of(sd, k, WHAT)[-1] for k in sd if (m := re.match(r"model\.(\d{1,6})\.filt$", k))}
     down_blurs, up_blurs = [i for i in blurs if i < first], [i for i in blurs if i > first]
     n_downsampling, rest = divmod(first - 4, 4 if down_blurs else 3)
     if rest or not 0 <= n_downsampling <= 8:

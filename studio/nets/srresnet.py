@@ -83,7 +83,8 @@ class _NormedBlock(nn.Module):
         self.bn2 = make_norm(nf, "batch")
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.bn2(self.conv2(self.prelu(self.bn1(self.conv1(x)))))
+        y: Tensor = self.bn2(self.conv2(self.prelu(self.bn1(self.conv1(x)))))
+        return x + y
 
 
 class _ShuffleUp(nn.Module):
@@ -187,7 +188,8 @@ class _PlainBlock(nn.Module):
         self.conv2 = nn.Conv2d(nf, nf, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.relu(self.conv1(x)))
+        y: Tensor = self.conv2(F.relu(self.conv1(x)))
+        return x + y
 
 
 class MSRResNet(PictureUpscaler):

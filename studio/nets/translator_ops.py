@@ -282,9 +282,8 @@ def strays(names: Iterable[str], *, affine: bool = True) -> set[str]:
     found = set()
     for name in known:
         parent, _, last = name.rpartition(".")
-        if last == "num_batches_tracked":
-            found.add(name)
-        elif last in ("running_mean", "running_var") and not (affine and f"{parent}.weight" in known):
+        unused = last in ("running_mean", "running_var") and not (affine and f"{parent}.weight" in known)
+        if unused or last == "num_batches_tracked":
             found.add(name)
     return found
 

@@ -74,7 +74,7 @@ class UNetLevel(Aware):
         steps += [nn.ReLU(inplace=True), rise]
         steps.append(nn.Tanh() if outermost else make_norm(n_out, norm))
         # The authors' rule: the levels of full width, without the innermost.
-        if dropout and 4 <= depth and not innermost:
+        if dropout and depth >= 4 and not innermost:
             steps.append(Dropout(depth))
         self.outermost = outermost
         self.model = nn.Sequential(*steps)
