@@ -117,6 +117,8 @@ class Header(QWidget):
 
     def _main_menu(self) -> QMenu:
         menu = QMenu(self)
+        # The button is turned round to have its arrow at the right; the menu is not.
+        menu.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
         parts = {key: menu.addMenu(title) for key, title in menu_titles().items()}
 
         def fill() -> None:

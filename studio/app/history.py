@@ -7,10 +7,12 @@ undoable edit.
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,11 +21,17 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.app.calls import Lane
 from studio.app.document import Document
+from studio.base.errors import StudioError
 from studio.base.steps import UInt8Image
+from studio.project.assets import AssetStore
 from studio.project.session import GalleryItem, Session
+
+log = logging.getLogger(__name__)
 
 THUMBNAIL = 160
 """Longest side of a thumbnail in pixels."""
+BATCH = 16
+"""Thumbnails that are read in one go."""
 LIMIT = 500
 """Most items that are not starred."""
 
@@ -54,13 +62,26 @@ def small(pixels: UInt8Image, side: int = THUMBNAIL) -> UInt8Image:
     step = max(height, width) // side
     if step <= 1:
         return np.ascontiguousarray(pixels)
+    # The mean of about 4 x 4 pixels of each block, summed plane by plane: ten times as fast as one mean over axes.
     down, across = min(step, height), min(step, width)
     rows, columns = height // down, width // across
-    blocks = pixels[: rows * down, : columns * across].reshape(rows, down, columns, across, -1)
-    if step > 4:  # every second pixel of a large block is enough
-        blocks = blocks[:, ::2, :, ::2]
-    made: UInt8Image = blocks.mean(axis=(1, 3)).astype(np.uint8)
+    total = np.zeros((rows, columns, pixels.shape[2]), np.uint32)
+    places = [(i, j) for i in range(0, down, -(-down // 4)) for j in range(0, across, -(-across // 4))]
+    for i, j in places:
+        total += pixels[i : rows * down : down, j : columns * across : across]
+    made: UInt8Image = (total // len(places)).astype(np.uint8)
     return made
+
+
+def _read(assets: AssetStore, kept: list[GalleryItem]) -> dict[str, UInt8Image]:
+    """The thumbnails of gallery items; a missing one leaves its frame empty (opening the picture says why)."""
+    found: dict[str, UInt8Image] = {}
+    for item in kept:
+        try:
+            found[item.id] = small(assets.image(item.thumbnail or item.picture))
+        except StudioError as error:
+            log.warning("a thumbnail is missing: %s", error)
+    return found
 
 
 class History(QObject):
@@ -98,6 +119,10 @@ class History(QObject):
         """One item by id."""
         return next((item for item in self.items() if item.id == item_id), None)
 
+    def starred_ids(self) -> set[str]:
+        """Everything that is (or is just being put) in the gallery."""
+        return self._starring | {kept.id for kept in self.document.session.gallery}
+
     def starred(self, item_id: str) -> bool:
         """Whether it is (or is just being put) in the gallery."""
         return item_id in self._starring or any(kept.id == item_id for kept in self.document.session.gallery)
@@ -121,17 +146,12 @@ class History(QObject):
 
     def want_thumbnails(self) -> None:
         """Read the gallery's thumbnails that are not there yet, in the background; ``thumbnail_ready`` follows."""
-        assets = self.document.assets
-        for kept in self.document.session.gallery:
-            if kept.id in self._thumbnails or kept.id in self._asked or kept.id in self._items:
-                continue
-            self._asked.add(kept.id)
-            sha = kept.thumbnail or kept.picture
-            self._lane.submit(
-                lambda sha=sha: small(assets.image(sha)),  # type: ignore[misc]
-                lambda pixels, key=kept.id: self._got(key, pixels),  # type: ignore[misc]
-                lambda _: None,  # the empty frame tells it; opening the picture says why
-            )
+        known = self._thumbnails.keys() | self._asked | self._items.keys()
+        new = [kept for kept in self.document.session.gallery if kept.id not in known]
+        self._asked.update(kept.id for kept in new)
+        # A few at a time: a gallery of hundreds must neither come all at once nor as hundreds of jobs.
+        for start in range(0, len(new), BATCH):
+            self._lane.submit(partial(_read, self.document.assets, new[start : start + BATCH]), self._got)
 
     # Changing ------------------------------------------------------------------------------------------------
 
@@ -242,10 +262,11 @@ class History(QObject):
         for item in loose[: max(0, len(loose) - LIMIT)]:
             del self._items[item.id]
 
-    def _got(self, key: str, pixels: UInt8Image) -> None:
-        self._asked.discard(key)
-        self._thumbnails[key] = pixels
-        self.thumbnail_ready.emit(key, pixels)
+    def _got(self, found: dict[str, UInt8Image]) -> None:
+        for key, pixels in found.items():
+            self._asked.discard(key)
+            self._thumbnails[key] = pixels
+            self.thumbnail_ready.emit(key, pixels)
 
     def _on_changed(self, before: Session, after: Session) -> None:
         if before.gallery is not after.gallery:

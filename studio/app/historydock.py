@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt, Signal
@@ -29,6 +30,7 @@ class HistoryDock(QWidget):
     def __init__(self, history: History, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._history = history
+        self._thumbs: dict[str, Thumb] = {}
         self.strip = ThumbStrip(size=68, name=self.tr("History"))
         self.strip.set_placeholder(self.tr("Every picture that you finish will wait here with its recipe."))
         self.only_kept = QCheckBox(self.tr("Gallery only"))
@@ -60,24 +62,22 @@ class HistoryDock(QWidget):
 
     def refill(self) -> None:
         """Show the items as they are now."""
-        kept = self.only_kept.isChecked()
-        self.strip.set_items(self._thumb(item) for item in self._history.items() if not kept or self._starred(item))
+        kept, starred = self.only_kept.isChecked(), self._history.starred_ids()
+        shown = [item for item in self._history.items() if not kept or item.id in starred]
+        self._thumbs = {item.id: self._thumb(item, item.id in starred) for item in shown}
+        self.strip.set_items(self._thumbs.values())
 
     def set_current(self, item_id: str | None) -> None:
         """Ring the item in use."""
         self.strip.set_current(item_id)
 
-    def _starred(self, item: Item) -> bool:
-        return self._history.starred(item.id)
-
-    def _thumb(self, item: Item, pixels: UInt8Image | None = None) -> Thumb:
-        image = pixels if pixels is not None else item.thumbnail
-        return Thumb(item.id, image, title=item.title, tooltip=item.title, starred=self._starred(item))
+    def _thumb(self, item: Item, starred: bool) -> Thumb:
+        return Thumb(item.id, item.thumbnail, title=item.title, tooltip=item.title, starred=starred)
 
     def _thumbnail(self, key: str, pixels: UInt8Image) -> None:
-        item = self._history.find(key)
-        if item is not None and any(thumb.id == key for thumb in self.strip.items()):
-            self.strip.update_item(self._thumb(item, pixels))
+        if key in self._thumbs:
+            self._thumbs[key] = replace(self._thumbs[key], image=pixels)
+            self.strip.update_item(self._thumbs[key])
 
     def menu(self, key: str) -> QMenu:
         """What can be done with one result."""
