@@ -13,6 +13,7 @@ from PySide6.QtGui import QDesktopServices
 from studio.app.dialogs import Dialog, ask
 from studio.app.history import Item
 from studio.app.historydock import RecipeDialog
+from studio.app.jobs import QUIET_KEYS
 from studio.base import paths
 from studio.base.steps import UInt8Image
 from studio.panels.registry import entries
@@ -306,8 +307,14 @@ class Commands(QObject):
         for job in self._window.jobs.long_jobs():
             self._window.worker.cancel(job.id)
 
+    def cancel_for_new_document(self) -> None:
+        """What was asked for another project must not land in this one."""
+        for job in self._window.worker.jobs():
+            if job.key not in QUIET_KEYS:
+                self._window.worker.cancel(job.id)
+
     def end_jobs_then(self, then: Callable[[], object]) -> None:
-        """Ask about jobs that closing would end."""
+        """Do ``then`` when no long job runs; ask about one that it would end."""
         jobs = self._window.jobs.long_jobs()
         if not jobs:
             then()
@@ -321,9 +328,9 @@ class Commands(QObject):
         ask(
             self._window,
             self.tr("A job is still running"),
-            self.tr("“{title}” is not finished. Closing ends it.").format(title=jobs[0].title),
+            self.tr("“{title}” is not finished. This would end it.").format(title=jobs[0].title),
             (
-                ("end", self.tr("End it and close"), "danger"),
+                ("end", self.tr("End it"), "danger"),
                 ("stay", self.tr("Keep working"), "primary"),
             ),
             answered,

@@ -184,7 +184,7 @@ class Document(QObject):
 
     def new(self) -> None:
         """An empty project (the caller has asked about unsaved changes)."""
-        self.assets = AssetStore()
+        self._use(AssetStore())
         self._replace(Session(workspace=self._session.workspace), None, read_only=False, notes=[])
 
     def open(self, path: Path) -> None:
@@ -194,7 +194,7 @@ class Document(QObject):
 
         def done(opened: storage.Opened) -> None:
             self._reading -= 1
-            self.assets = opened.assets
+            self._use(opened.assets)
             self._replace(opened.session, path, read_only=opened.read_only, notes=opened.notes)
 
         def failed(error: StudioError) -> None:
@@ -206,7 +206,7 @@ class Document(QObject):
 
     def restore(self, session: Session, assets: AssetStore, path: Path | None, *, read_only: bool = False) -> None:
         """Take over a recovered session: it belongs to ``path`` and is not saved yet."""
-        self.assets = assets
+        self._use(assets)
         self._replace(session, path, read_only=read_only, notes=[])
         self._saved = Session(workspace="")
         self._tell_modified(force=True)
@@ -241,6 +241,12 @@ class Document(QObject):
 
         self.lane.submit(write, done, failed, doing=self.tr("Saving the project"))
         return True
+
+    def _use(self, assets: AssetStore) -> None:
+        """Another store takes the place; the old one lets go of its file."""
+        old, self.assets = self.assets, assets
+        if old is not assets:
+            self.lane.submit(old.close, doing=self.tr("Closing the project"))
 
     def _replace(self, session: Session, path: Path | None, *, read_only: bool, notes: list[str]) -> None:
         self._gestures.end()

@@ -25,9 +25,12 @@ class Files(QObject):
         settings: Settings,
         window: QWidget,
         notify: Callable[[StudioError | str], object],
+        leave: Callable[[Callable[[], object]], object],
     ) -> None:
+        """``leave(then)`` asks about what another project would end, and goes on with ``then``."""
         super().__init__(window)
         self._document, self._settings, self._window, self._notify = document, settings, window, notify
+        self._leave = leave
         self.question: Question | None = None
         document.saved.connect(self._saved)
         document.replaced.connect(self._replaced)
@@ -37,7 +40,7 @@ class Files(QObject):
 
     def new(self) -> None:
         """An empty project."""
-        self.guarded(self._document.new)
+        self._leave(lambda: self.guarded(self._document.new))
 
     def open_dialog(self) -> None:
         """Choose a project and open it."""
@@ -46,8 +49,8 @@ class Files(QObject):
             self.open(chosen[0])
 
     def open(self, path: Path) -> None:
-        """Open a project, after the question about unsaved changes."""
-        self.guarded(lambda: self._document.open(path))
+        """Open a project, after the questions about running jobs and unsaved changes."""
+        self._leave(lambda: self.guarded(lambda: self._document.open(path)))
 
     def save(self) -> None:
         """Save; asks for a name the first time."""

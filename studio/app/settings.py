@@ -51,7 +51,6 @@ TABLE = {
         Setting("history_mb", 256, low=16, high=65_536),
         Setting("autosave_seconds", 2.0, low=0.5, high=600.0),
         Setting("interface_percent", 100, low=75, high=250),
-        Setting("reopen_last", False),
         Setting("export_format", "png", choices=("png", "jpg", "webp", "tiff")),
         Setting("export_scale", 1, low=1, high=8),
         Setting("export_smooth", True),

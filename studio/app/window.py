@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
         self.calls = Calls(worker, self)
         self.document = Document(self.files_lane, assets, self)
         self.document.preview = self._preview
-        self.files = Files(self.document, settings, self, self.notify)
+        self.files = Files(self.document, settings, self, self.notify, self._leave)
         self.models = Models(library, self.document, worker, self.calls, self.files, self.notify, self)
         self.history = History(self.document, self.errands, int(settings.get("history_mb")) * MB, self)
         self.intake = Intake(self, self.errands)
@@ -256,6 +256,10 @@ class MainWindow(QMainWindow):
     def export_picture(self, pixels: UInt8Image, request: msgspec.Struct, title: str) -> None:
         """Ask where, and write a picture with its recipe."""
         self.exporter.export_picture(pixels, request, title)
+
+    def picture_file(self, pixels: UInt8Image, request: msgspec.Struct, title: str) -> Path:
+        """A PNG with its recipe that lasts as long as the program, for dragging out."""
+        return self.exporter.drag_file(pixels, request, title)
 
     def show_recipe(self, request: msgspec.Struct, title: str) -> None:
         """Show the text that makes a picture again."""
@@ -443,7 +447,11 @@ class MainWindow(QMainWindow):
             self.show_panel(after.workspace)
         self.refresh_soon()
 
+    def _leave(self, then: Callable[[], object]) -> None:
+        self.commands.end_jobs_then(then)
+
     def _replaced(self, _: object) -> None:
+        self.commands.cancel_for_new_document()
         self.worker.set_assets(self.document.assets)
         self.show_panel(self.document.session.workspace)
         self.refresh_soon()

@@ -199,6 +199,10 @@ class Studio(Protocol):
         """Ask where, and write a picture with its recipe."""
         ...
 
+    def picture_file(self, pixels: UInt8Image, request: msgspec.Struct, title: str) -> Path:
+        """A PNG with its recipe that lasts as long as the program, for dragging out."""
+        ...
+
     def show_recipe(self, request: msgspec.Struct, title: str) -> None:
         """Show the text that makes a picture again."""
         ...

@@ -403,3 +403,62 @@ def test_an_opened_project_shows_its_workspace(window: MainWindow, qtbot: QtBot,
         window.document.open(tmp_path / "a.studio")
     assert window.panel.name == "library"
     assert isinstance(window.document.session, Session)
+
+
+def test_another_project_asks_about_a_running_job_and_takes_nothing_over(
+    window: MainWindow, qtbot: QtBot, asked: Any
+) -> None:
+    gate = threading.Event()
+
+    def job(_: Any) -> Any:
+        while not gate.wait(0.01):
+            yield
+        return "late"
+
+    done: list[Any] = []
+    window.calls.start(job, "Painting a fresco", done.append)
+    try:
+        qtbot.waitUntil(window.commands.has_jobs)
+        window.run_action("file.new")
+        question = asked(Question)
+        assert question is not None
+        question.choose("stay")
+        assert window.commands.has_jobs()
+        window.run_action("file.new")
+        asked(Question).choose("end")
+        qtbot.waitUntil(lambda: not window.commands.has_jobs())
+    finally:
+        gate.set()
+    qtbot.waitUntil(lambda: window.files_lane.idle)
+    assert done == []
+
+
+def test_a_whole_run_of_the_program_with_a_file(tmp_path: Path, window: MainWindow, qtbot: QtBot) -> None:
+    go_to(window, 31)
+    with qtbot.waitSignal(window.document.saved):
+        window.document.save(tmp_path / "mine.studio")
+    code = (
+        "import sys\n"
+        "from PySide6.QtCore import QTimer\n"
+        "from studio.app import start\n"
+        "from studio.app.window import MainWindow\n"
+        "begin = MainWindow.begin\n"
+        "def then_close(window):\n"
+        "    begin(window)\n"
+        "    window.document.replaced.connect(lambda notes: QTimer.singleShot(0, window.close))\n"
+        "MainWindow.begin = then_close\n"
+        "sys.exit(start.run_window([sys.argv[1]]))\n"
+    )
+    data = tmp_path / "other data"
+    env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "STUDIO_DATA": str(data), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "mine.studio")],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (data / "settings.ini").is_file() and (data / "logs" / "studio.log").is_file()
+    assert "mine.studio" in (data / "settings.ini").read_text()
+    assert not list((data / "autosave").glob("*.studio"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -142,6 +143,7 @@ class LibraryPanel(Panel):
             wall.remove_asked.connect(self._remove)
         self.bookmarks.adopted.connect(self._use_bookmark)
         self.gallery.adopted.connect(self._recall)
+        self.gallery.set_drag_source(self._drag)
         self.gallery.star_toggled.connect(lambda key, _: self._remove(key))
         studio.models.changed.connect(self._models_changed)
 
@@ -479,6 +481,12 @@ class LibraryPanel(Panel):
         # The full picture, not the thumbnail that is shown here.
         assets = self.studio.assets
         self._exports[self.call(lambda _: assets.image(item.picture), "", "export", where="io")] = item
+
+    def _drag(self, key: str) -> Path | None:
+        item = next((item for item in self.studio.document.session.gallery if item.id == key), None)
+        if item is None or not self.studio.assets.has(item.picture):
+            return None
+        return self.studio.picture_file(self.studio.assets.image(item.picture), item.request, _short(item.title))
 
     def _rename(self, key: str, name: str) -> None:
         session = self.studio.document.session
