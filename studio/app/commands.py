@@ -126,7 +126,7 @@ class Commands(QObject):
 
     def reset_layout(self) -> None:
         """Docks as they were at first."""
-        self._window.reset_layout()
+        self._window.keeper.reset()
 
     def show_settings(self) -> None:
         """The settings window."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QSettings, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDesktopServices,
@@ -25,6 +25,7 @@ from studio.app import language
 from studio.app.actions import Actions
 from studio.app.autosave import Autosaver, Recovery
 from studio.app.calls import Calls, Lane
+from studio.app.closing import Closing
 from studio.app.commands import Commands
 from studio.app.document import Document
 from studio.app.exporter import Exporter
@@ -34,6 +35,7 @@ from studio.app.history import History
 from studio.app.historydock import HistoryDock
 from studio.app.intake import Intake
 from studio.app.jobs import Jobs
+from studio.app.layout import LayoutKeeper
 from studio.app.logs import LogBook
 from studio.app.models import Models
 from studio.app.palette import Palette
@@ -53,14 +55,12 @@ from studio.project.names import describe
 from studio.project.session import Bookmark, Session
 from studio.widgets.parts import droppable, dropped
 from studio.widgets.toast import Notices
-from studio.widgets.tokens import Theme
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
     from studio.worker.bridge import Worker
 
 MB = 1 << 20
-LAYOUT_VERSION = 1
 
 
 class MainWindow(QMainWindow):
@@ -80,8 +80,8 @@ class MainWindow(QMainWindow):
         self._worker = worker
         self.panel: Panel | None = None
         self.panels: dict[str, Panel] = {}
-        self._shown_once: set[str] = set()
-        self._begun = self._ending = self._in_close_event = False
+        self.shown_once: set[str] = set()
+        self._begun = False
 
         # What works.
         self.files_lane = Lane(worker, "document", self)
@@ -136,7 +136,9 @@ class MainWindow(QMainWindow):
         self._refresh_timer.setInterval(0)
         self._refresh_timer.timeout.connect(self._refresh)
         self._connect()
-        self._restore_layout()
+        self.keeper = LayoutKeeper(self)
+        self.closing = Closing(self)
+        self.keeper.restore()
         self.show_panel(self.document.session.workspace)
 
     # The Studio that panels talk to --------------------------------------------------------------------------
@@ -331,10 +333,10 @@ class MainWindow(QMainWindow):
         if panel is not self.panel:
             return
         self.status.show_model(panel.model_line())
-        if panel.current_picture() is not None and panel.name not in self._shown_once:
-            self._shown_once.add(panel.name)
-            self._restore_zoom(panel)
-            if len(self._shown_once) == 1:
+        if panel.current_picture() is not None and panel.name not in self.shown_once:
+            self.shown_once.add(panel.name)
+            self.keeper.restore_zoom(panel)
+            if len(self.shown_once) == 1:
                 self.first_picture.emit()
         self.refresh_soon()
 
@@ -358,14 +360,6 @@ class MainWindow(QMainWindow):
         """Bring actions and header up to date, once for many causes."""
         if not self._refresh_timer.isActive():
             self._refresh_timer.start()
-
-    def reset_layout(self) -> None:
-        """Sizes and visibility of the docks as they were at first."""
-        for dock in (self.inspector_dock, self.history_dock):
-            dock.setFloating(False)
-            dock.show()
-        self.resizeDocks([self.inspector_dock], [Theme.INSPECTOR], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.history_dock], [118], Qt.Orientation.Vertical)
 
     # Building ------------------------------------------------------------------------------------------------
 
@@ -503,32 +497,7 @@ class MainWindow(QMainWindow):
             return picture[0]
         return next((item.picture for item in self.history.items() if item.picture is not None), None)
 
-    # Layout --------------------------------------------------------------------------------------------------
-
-    def _restore_layout(self) -> None:
-        geometry = self.app_settings.layout("geometry")
-        if geometry.isEmpty() or not self.restoreGeometry(geometry):
-            room = self.screen().availableGeometry().size() if self.screen() else QSize(1440, 900)
-            self.resize(QSize(1440, 900).boundedTo(QSize(room.width() - 40, room.height() - 60)))
-        if not self.restoreState(self.app_settings.layout("docks"), LAYOUT_VERSION):
-            self.reset_layout()
-
-    def _save_layout(self) -> None:
-        self.app_settings.set_layout("geometry", self.saveGeometry())
-        self.app_settings.set_layout("docks", self.saveState(LAYOUT_VERSION))
-        for name, panel in self.panels.items():
-            if panel.canvas is not None and name in self._shown_once:
-                zoom = 0.0 if panel.canvas.is_fitted() else panel.canvas.zoom()
-                self.settings.setValue(f"zoom/{name}", zoom)
-        self.app_settings.sync()
-
-    def _restore_zoom(self, panel: Panel) -> None:
-        try:
-            zoom = float(str(self.settings.value(f"zoom/{panel.name}", 0.0)))
-        except ValueError:
-            return
-        if panel.canvas is not None and zoom > 0:
-            panel.canvas.zoom_to(zoom)
+    # Qt's own handlers ------------------------------------------------------------------------------------------------
 
     def createPopupMenu(self) -> QMenu | None:  # type: ignore[override]
         # Docks are shown and hidden by actions that have names and shortcuts.
@@ -538,8 +507,6 @@ class MainWindow(QMainWindow):
         super().resizeEvent(event)
         if self.palette_box.isVisible():
             self.palette_box.place()
-
-    # Dropping and closing ------------------------------------------------------------------------------------
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if droppable(event.mimeData()):
@@ -552,33 +519,4 @@ class MainWindow(QMainWindow):
             self.intake.take(things)
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self._ending:
-            # Qt ignores close() within a close event, so _end only marks the end there.
-            self._in_close_event = True
-            self.commands.end_jobs_then(self._close_step)
-            self._in_close_event = False
-        event.setAccepted(self._ending)
-
-    def _close_step(self, *_: object) -> None:
-        """Ask about changes once no save is under way (one may be making the question unnecessary)."""
-        if self.document.saving:
-            self.commands.show_waiting(self.tr("Saving …"))
-            self.files_lane.idle_changed.connect(self._close_step, Qt.ConnectionType.SingleShotConnection)
-            return
-        self.commands.hide_waiting()
-        self.files.guarded(self._end)
-
-    def _end(self, *_: object) -> None:
-        """Close for good, as soon as every file is written."""
-        for lane in (self.files_lane, self.autosaver.lane, self.errands):
-            if not lane.idle:
-                self.commands.show_waiting(self.tr("Finishing …"))
-                lane.idle_changed.connect(self._end, Qt.ConnectionType.SingleShotConnection)
-                return
-        self.commands.hide_waiting()
-        self._ending = True
-        self._save_layout()
-        self.autosaver.close()
-        self.exporter.close()
-        if not self._in_close_event:
-            self.close()
+        event.setAccepted(self.closing.asked())

@@ -146,7 +146,7 @@ def window(
         made.begin()
     yield made
     qtbot.waitUntil(lambda: made.files_lane.idle and made.errands.idle and made.autosaver.lane.idle, timeout=20_000)
-    made._ending = True
+    made.closing.ending = True
     made.autosaver.close()
     made.exporter.close()
     made.close()

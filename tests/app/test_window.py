@@ -211,7 +211,7 @@ def test_layout_and_zoom_come_back(window: MainWindow, qtbot: QtBot) -> None:
             other.begin()
         assert other.panel.canvas.zoom() == pytest.approx(3.0)
     finally:
-        other._ending = True
+        other.closing.ending = True
         other.close()
         other.deleteLater()
 

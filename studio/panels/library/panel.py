@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,22 +10,18 @@ import msgspec
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.base import paths
 from studio.base.errors import StudioError
 from studio.base.steps import Preview, UInt8Image
-from studio.checkpoints.catalogue import CatalogueEntry, read_catalogue
 from studio.panels.base import Action, Panel, Studio
+from studio.panels.library.content import catalogue, catalogue_row, model_row, short_title, thumbnail_reader
 from studio.panels.library.details import (
     SAMPLES,
     BookmarkDetails,
     CatalogueDetails,
-    Details,
     ModelDetails,
     PictureDetails,
-    size_words,
 )
 from studio.panels.library.rows import RowData, RowList
-from studio.panels.parts.models import architecture_name
 from studio.project.latents import Look, Seed
 from studio.project.requests import Precision, Tiles
 from studio.project.session import Bookmark, GalleryItem, Session
@@ -41,20 +35,8 @@ from studio.widgets.tokens import Theme
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
 
-log = logging.getLogger(__name__)
-
 MISSING = "missing:"
 SAMPLE_TILE = 64
-
-
-@cache
-def catalogue() -> tuple[CatalogueEntry, ...]:
-    """The models that can be downloaded elsewhere; () when there is no catalogue."""
-    try:
-        return read_catalogue(paths.weights() / "catalog.json")
-    except StudioError as error:
-        log.warning("%s", error.sentence())
-        return ()
 
 
 class LibraryPanel(Panel):
@@ -255,8 +237,8 @@ class LibraryPanel(Panel):
         self.models.set_groups(
             (
                 (self.tr("Missing"), missing),
-                (self.tr("Came with the program"), [self._row(card, used) for card in cards if card.embedded]),
-                (self.tr("Added by you"), [self._row(card, used) for card in cards if not card.embedded]),
+                (self.tr("Came with the program"), [model_row(card, used) for card in cards if card.embedded]),
+                (self.tr("Added by you"), [model_row(card, used) for card in cards if not card.embedded]),
             ),
             self._chosen.get("models", ""),
         )
@@ -265,24 +247,6 @@ class LibraryPanel(Panel):
                 self.models.rows[sha].set_picture(tiles[0])
         anything = bool(self.models.rows) or bool(self.search.text())
         self.pages.setCurrentWidget(self.models if anything else self.empty["models"])
-
-    def _row(self, card: ModelCard, used: set[str]) -> RowData:
-        hyper = card.hyper
-        parts = [architecture_name(card)]
-        if "resolution" in hyper:
-            parts.append(f"{hyper['resolution']} px")
-        if hyper.get("num_ws", 1) > 1:
-            parts.append(self.tr("{count} layers").format(count=hyper["num_ws"]))
-        if card.size:
-            parts.append(size_words(card.size))
-        if card.licence:
-            parts.append(card.licence)
-        tags: list[tuple[str, str]] = []
-        if card.sha256 in used:
-            tags.append((self.tr("in use"), Theme.ACCENT))
-        if not card.usable or card.role != "generator":
-            tags.append((self.tr("no workspace yet"), Theme.FAINT))
-        return RowData(card.sha256, card.title or card.name, " · ".join(parts), "model", tuple(tags))
 
     def _fill_bookmarks(self) -> None:
         marks = [mark for mark in self.studio.document.session.bookmarks if self._matches(mark.name)]
@@ -298,7 +262,7 @@ class LibraryPanel(Panel):
             Thumb(
                 item.id,
                 self._pictures.get(item.thumbnail or item.picture),
-                title=_short(item.title),
+                title=short_title(item.title),
                 tooltip=item.title,
             )
             for item in items
@@ -315,12 +279,7 @@ class LibraryPanel(Panel):
 
     def _fill_catalogue(self) -> None:
         found = [entry for entry in catalogue() if self._matches(entry.name, entry.title, entry.architecture)]
-        rows = [
-            RowData(
-                entry.name, entry.title, " · ".join((entry.architecture, size_words(entry.size), entry.licence)), "link"
-            )
-            for entry in found
-        ]
+        rows = [catalogue_row(entry) for entry in found]
         self.catalogue.set_groups(
             ((self.tr("Made by others, free to download"), rows),), self._chosen.get("catalogue", "")
         )
@@ -333,7 +292,7 @@ class LibraryPanel(Panel):
         new = [sha for sha in dict.fromkeys(shas) if sha and sha not in self._pictures and sha not in self._asked]
         if new:
             self._asked.update(new)
-            self.call(_reader(new), "", "thumbnails", where="io")
+            self.call(thumbnail_reader(new), "", "thumbnails", where="io")
 
     def preview(self, job: int, preview: Preview) -> None:
         if job in self._sample_jobs:
@@ -349,7 +308,7 @@ class LibraryPanel(Panel):
                 sha = thing.thumbnail or getattr(thing, "picture", "")
                 if sha == preview.label and any(thumb.id == thing.id for thumb in wall.items()):
                     title = getattr(thing, "name", "") or getattr(thing, "title", "")
-                    wall.update_item(Thumb(thing.id, preview.image, title=_short(title), tooltip=title))
+                    wall.update_item(Thumb(thing.id, preview.image, title=short_title(title), tooltip=title))
                     if self.shelf == shelf and self._chosen.get(shelf) == thing.id:
                         self._show_details()
 
@@ -413,7 +372,11 @@ class LibraryPanel(Panel):
             item = next((item for item in session.gallery if item.id == key), None)
             return self._picture_details(item) if item is not None else None
         entry = next((entry for entry in catalogue() if entry.name == key), None)
-        return _titled(entry.title, CatalogueDetails(entry)) if entry is not None else None
+        if entry is None:
+            return None
+        details = CatalogueDetails(entry)
+        details.column.insertWidget(0, label(entry.title, "heading", wrap=True))
+        return details
 
     def _model_details(self, card: ModelCard) -> QWidget:
         details = ModelDetails(card)
@@ -486,7 +449,7 @@ class LibraryPanel(Panel):
         item = next((item for item in self.studio.document.session.gallery if item.id == key), None)
         if item is None or not self.studio.assets.has(item.picture):
             return None
-        return self.studio.picture_file(self.studio.assets.image(item.picture), item.request, _short(item.title))
+        return self.studio.picture_file(self.studio.assets.image(item.picture), item.request, short_title(item.title))
 
     def _rename(self, key: str, name: str) -> None:
         session = self.studio.document.session
@@ -507,28 +470,3 @@ class LibraryPanel(Panel):
     def _models_changed(self) -> None:
         if self.active and self.shelf == "models":
             self._fill()
-
-
-def _short(title: str) -> str:
-    """A caption under a thumbnail: "seed 8" of "seed 8 · ψ 0.70 · w space"."""
-    return title.split(" · ")[0]
-
-
-def _titled(title: str, details: Details) -> Details:
-    details.column.insertWidget(0, label(title, "heading", wrap=True))
-    return details
-
-
-def _reader(shas: list[str]) -> Callable[[Any], Any]:
-    """A job that reads thumbnails one after the other; a damaged one leaves its frame empty."""
-
-    def read(ctx: Any) -> Any:
-        for index, sha in enumerate(shas):
-            try:
-                image = ctx.assets.image(sha)
-            except StudioError as error:
-                log.warning("a thumbnail is missing: %s", error)
-                continue
-            yield Preview(image, sha, index)
-
-    return read
