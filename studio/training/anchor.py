@@ -151,6 +151,14 @@ class AnchorSpec:
                 c[torch.arange(f.shape[0]), x.label_start + f[:, i]] = 1.0
         return c
 
+    def rarity(self, f: Tensor) -> Tensor:
+        """How many times rarer than evenly spread the rarest value of each row is, ``[N]`` (at least 1)."""
+        worst = torch.ones(len(f))
+        for i, x in enumerate(self.factors):
+            share = torch.bincount(f[:, i], minlength=len(x.values)).float() / len(f)
+            worst = torch.maximum(worst, 1 / (len(x.values) * share.clamp_min(1e-6))[f[:, i]])
+        return worst
+
     def shuffled(self, f: Tensor, gen: torch.Generator) -> Tensor:
         """New factor rows whose every column is drawn from the column of ``f`` (combinations nobody has seen)."""
         n, k = f.shape

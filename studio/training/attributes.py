@@ -38,10 +38,11 @@ def train_judge(spec: AnchorSpec, data: Pictures, *, steps: int, seed: int = 0, 
     judge = Judge(spec).train()
     opt = torch.optim.AdamW(judge.parameters(), lr=2e-3, weight_decay=1e-3)
     table = spec.table(data.rows)
+    weights = spec.rarity(table) ** 0.75
     for step in range(steps):
         for group in opt.param_groups:
             group["lr"] = 2e-3 * (1 - step / steps)
-        index = torch.randint(len(data), (batch,), generator=gen)
+        index = torch.multinomial(weights, batch, replacement=True, generator=gen)
         x = to_float(data.images[index])
         dx, dy = (int(v) for v in torch.randint(-2, 3, (2,), generator=gen))
         x = x.roll((dy, dx), dims=(2, 3)) + 0.03 * torch.randn(x.shape, generator=gen)

@@ -29,6 +29,8 @@ class TrainConfig:
     channels: str = ""
     """Explicit widths such as ``4:192,8:192,16:192,32:128,64:64`` (empty: from base and max)."""
     anchor: bool = False
+    balance: float = 0.75
+    """Anchored: how far pictures with rare values are drawn more often (0: not at all, 1: every value as often)."""
     recon_weight: float = 1.0
     mapping_batch: int = 128
     """Anchored: extra codes in every step that keep the mapping true to its directions (0: none)."""

@@ -43,6 +43,7 @@ class Trainer:
             self.factors = self.spec.table(self.pictures.rows)
             if cfg.anchor:
                 cfg.z_dim = self.spec.z_dim
+                self.weights = self.spec.rarity(self.factors) ** cfg.balance
         c_dim = self.spec.c_dim if self.spec is not None else 0
         half = cfg.precision == "bf16" or (cfg.precision == "auto" and half_precision_pays(device))
         self.g = StyleGAN2(
@@ -121,7 +122,7 @@ class Trainer:
         target: Tensor | None = None
         if cfg.anchor and cfg.recon_weight:
             assert self.spec is not None
-            index = torch.randint(len(self.pictures), (cfg.batch,), generator=self.gen)
+            index = torch.multinomial(self.weights, cfg.batch, replacement=True, generator=self.gen)
             target = to_float(self.pictures.images[index], self.device)
             ws_parts.append(banded_codes(self.g, self.spec, self.factors[index], self.gen))
         cond: Tensor | None = None
@@ -150,7 +151,7 @@ class Trainer:
             fakes = fakes.detach()
         if cfg.anchor and cfg.mapping_batch:
             assert self.spec is not None
-            rows = torch.randint(len(self.factors), (cfg.mapping_batch,), generator=self.gen)
+            rows = torch.multinomial(self.weights, cfg.mapping_batch, replacement=True, generator=self.gen)
             extra, right = mapping_loss(self.g, self.spec, self.spec.shuffled(self.factors[rows], self.gen), self.gen)
             out["readable"] = right
             loss = loss + 0.3 * extra
