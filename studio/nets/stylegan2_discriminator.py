@@ -68,11 +68,12 @@ class DiscriminatorBlock(nn.Module):
         if self.reads:
             x = self.fromrgb(x)
         g = math.sqrt(0.5)
-        return self.skip(x, g) + self.conv1(self.conv0(x), g)
+        out: Tensor = self.conv1(self.conv0(x), g) + self.skip(x, g)
+        return out
 
 
 def minibatch_std(x: Tensor, group: int = 4) -> Tensor:
-    """Append one channel: the standard deviation over each group of ``group`` samples (the batch's tail wraps)."""
+    """Append one channel: the deviation over groups of ``group`` samples (fewer if they do not divide)."""
     n, c, h, w = x.shape
     g = math.gcd(min(group, n), n)
     y = x.reshape(g, -1, c, h, w)

@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from studio.nets.stylegan2 import StyleGAN2
-from studio.nets.stylegan2_ops import FullyConnected
 from studio.training.anchor import AnchorSpec
 from studio.training.losses import reconstruction
 
@@ -101,8 +100,9 @@ def _codebook(values: int, factors: int, w_dim: int, seed: int) -> Tensor:
     gen = torch.Generator().manual_seed(seed)
     noise = torch.randn(max(w_dim, values), values, generator=gen)
     # More values than dimensions (tiny test networks): no orthogonal directions, random ones must do.
-    basis = torch.linalg.qr(noise).Q.t() if values <= w_dim else F.normalize(noise[:w_dim].t(), dim=1)
-    return basis * (w_dim / factors) ** 0.5
+    basis: Tensor = torch.linalg.qr(noise).Q.t() if values <= w_dim else F.normalize(noise[:w_dim].t(), dim=1)
+    scaled: Tensor = basis * (w_dim / factors) ** 0.5
+    return scaled
 
 
 def mapping_loss(g: StyleGAN2, spec: AnchorSpec, v: Tensor, gen: torch.Generator) -> tuple[Tensor, float]:
@@ -161,21 +161,3 @@ def warm_up_mapping(
         codes = spec.codes(spec.shuffled(f, gen), gen, drop_all=0.5)
         g.mapping.w_avg.copy_(g.mapping(codes.z.to(device), codes.c.to(device)).mean(dim=0))
     return right
-
-
-@torch.no_grad()
-def refit_affines(g: StyleGAN2, old_w: Tensor, new_w: Tensor) -> None:
-    """After the mapping has learned other codes: affine layers that give the old styles for the new w.
-
-    ``old_w`` and ``new_w`` ``[N, w_dim]`` are codes of the same pictures; least squares in float64.
-    """
-    x = torch.cat((new_w, torch.ones(len(new_w), 1)), dim=1).double()
-    gram = x.t() @ x
-    gram = gram + 1e-3 * gram.diagonal().mean() * torch.eye(len(gram), dtype=torch.float64)
-    solve = torch.linalg.solve(gram, x.t())
-    for module in g.synthesis.modules():
-        affine = getattr(module, "affine", None)
-        if isinstance(affine, FullyConnected):
-            fit = (solve @ affine(old_w).double()).float()
-            affine.weight.copy_(fit[:-1].t() * affine.weight.shape[1] ** 0.5)
-            affine.bias.copy_(fit[-1])

@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     e.add_argument("--title", default="", help="the name that people see")
     e.add_argument("--about", default=None, help="JSON file with data, credit, licence, assumptions, training notes")
     e.add_argument("--judge-steps", type=int, default=1200, help="steps of the label judge (0: leave it out)")
+    e.add_argument("--mapping-steps", type=int, default=0, help="anchored: last steps for the mapping alone")
     return parser
 
 
@@ -114,6 +115,7 @@ def _export(args: argparse.Namespace) -> int:
         title=args.title or args.name,
         about=about,
         judge_steps=args.judge_steps,
+        mapping_steps=args.mapping_steps,
     )
     _say(json.dumps(card["scores"], indent=1))
     return 0

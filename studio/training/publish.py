@@ -15,6 +15,7 @@ from torch import Tensor
 from studio.base.errors import StudioError
 from studio.nets.stylegan2 import StyleGAN2
 from studio.training.anchor import AnchorSpec
+from studio.training.anchored import warm_up_mapping
 from studio.training.attributes import judge_accuracy, toggle_agreement, train_judge
 from studio.training.config import TrainConfig
 from studio.training.data import Pictures, load_pictures, to_float
@@ -123,9 +124,21 @@ def score(net: StyleGAN2, spec: AnchorSpec | None, data: Pictures, *, judge_step
 
 
 def publish(
-    run: Path, data_path: Path, weights: Path, name: str, *, title: str, about: dict[str, Any], judge_steps: int = 1200
+    run: Path,
+    data_path: Path,
+    weights: Path,
+    name: str,
+    *,
+    title: str,
+    about: dict[str, Any],
+    judge_steps: int = 1200,
+    mapping_steps: int = 0,
 ) -> dict[str, Any]:
-    """Write ``weights/NAME.safetensors`` and ``.json`` from the snapshot in ``run``; sheets go into ``run``."""
+    """Write ``weights/NAME.safetensors`` and ``.json`` from the snapshot in ``run``; sheets go into ``run``.
+
+    ``mapping_steps``: anchored models only, so many steps for the mapping alone first, at a falling rate, which makes
+    fewer seeds fall between two values.
+    """
     state = load_snapshot(run / "snapshot.pt")
     cfg = TrainConfig.from_dict(state["config"])
     net = network_of(state)
@@ -134,6 +147,10 @@ def publish(
         raise StudioError("The label table is missing.", "The model was trained with labels.csv.")
     spec = AnchorSpec(data.rows) if data.rows else None
     factors = spec.table(data.split()[0].rows) if spec is not None else None
+    if cfg.anchor and mapping_steps and spec is not None and factors is not None:
+        net.requires_grad_(True)
+        warm_up_mapping(net, spec, factors, torch.Generator().manual_seed(6), steps=mapping_steps, rate=0.5)
+        net.requires_grad_(False)
     look(net, spec, factors, run)
     scores = score(net, spec, data, judge_steps=judge_steps)
     training = {
@@ -143,6 +160,7 @@ def publish(
         "size": cfg.size,
         "last_settings": cfg.to_dict(),
     }
+    about = dict(about)
     names = about.pop("value_names", {})
     merged = {**about, "training": {**training, **about.get("training", {})}, "scores": scores}
     groups = [] if spec is None or factors is None else spec.label_groups(factors)

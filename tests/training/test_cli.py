@@ -21,6 +21,7 @@ def test_train_resume_and_export(folder: Path, tmp_path: Path, capsys: pytest.Ca
     about = tmp_path / "about.json"
     about.write_text('{"credit": "nobody", "training": {"machine": "a test"}}')
     export = ["--weights", str(tmp_path / "weights"), "--name", "mini", "--about", str(about), "--judge-steps", "5"]
+    export += ["--mapping-steps", "3"]
     assert main(["export", *where, *export]) == 0
     card = json.loads((tmp_path / "weights" / "mini.json").read_text())
     assert card["training"]["images"] == 16 and card["training"]["machine"] == "a test"
