@@ -23,9 +23,7 @@ class StudioError(Exception):
 
     kind: Kind = "user"
 
-    def __init__(
-        self, what: str, why: str = "", todo: str = "", *, detail: str = "", kind: Kind | None = None
-    ) -> None:
+    def __init__(self, what: str, why: str = "", todo: str = "", *, detail: str = "", kind: Kind | None = None) -> None:
         super().__init__(what)
         self.what, self.why, self.todo, self.detail = what, why, todo, detail
         if kind is not None:

@@ -103,8 +103,13 @@ def test_a_lost_card_is_a_sentence() -> None:
 
 
 def test_when_the_machine_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    from functools import partial
     from types import SimpleNamespace
 
-    for available, total, short in ((100 << 20, 8 << 30, True), (2 << 30, 8 << 30, False), (600 << 20, 64 << 30, False)):
-        monkeypatch.setattr("psutil.virtual_memory", lambda a=available, t=total: SimpleNamespace(available=a, total=t))
+    for available, total, short in (
+        (100 << 20, 8 << 30, True),
+        (2 << 30, 8 << 30, False),
+        (600 << 20, 64 << 30, False),
+    ):
+        monkeypatch.setattr("psutil.virtual_memory", partial(SimpleNamespace, available=available, total=total))
         assert memory._machine_is_short() is short
