@@ -13,7 +13,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from studio.app.calls import Lane
 from studio.app.patch import patched
 from studio.base.errors import StudioError
-from studio.base.steps import UInt8Image
+from studio.base.steps import UInt8Image, run
 from studio.project import storage
 from studio.project.assets import AssetStore
 from studio.project.session import Session
@@ -82,6 +82,8 @@ class Document(QObject):
     """``(before, after)`` sessions, after every edit, undo, redo, amendment and opened file."""
     replaced = Signal(object)
     """Another project took the place: a list of sentences about what was found (missing things, migrations)."""
+    noted = Signal(object)
+    """Sentences about the opened project that were found out later (damaged pictures)."""
     file_changed = Signal()
     """Path, modified mark, read-only mark or saving state changed."""
     saved = Signal(object)
@@ -196,6 +198,7 @@ class Document(QObject):
             self._reading -= 1
             self._use(opened.assets)
             self._replace(opened.session, path, read_only=opened.read_only, notes=opened.notes)
+            self._check(opened)
 
         def failed(error: StudioError) -> None:
             self._reading -= 1
@@ -203,6 +206,20 @@ class Document(QObject):
             self.failed.emit(error)
 
         self.lane.submit(lambda: storage.load(path), done, failed, doing=self.tr("Opening the project"))
+
+    def _check(self, opened: storage.Opened) -> None:
+        """Opening compares only the first assets with their hashes; the rest is looked at now, in the background."""
+        said = set(opened.notes)
+
+        def done(notes: list[str]) -> None:
+            fresh = [note for note in notes if note not in said]
+            if fresh and self.assets is opened.assets:
+                self.noted.emit(fresh)
+
+        def check() -> list[str]:
+            return run(storage.check_assets(opened.session, opened.assets))
+
+        self.lane.submit(check, done, lambda error: self.failed.emit(error), doing=self.tr("Checking the project"))
 
     def restore(self, session: Session, assets: AssetStore, path: Path | None, *, read_only: bool = False) -> None:
         """Take over a recovered session: it belongs to ``path`` and is not saved yet."""

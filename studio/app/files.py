@@ -34,6 +34,7 @@ class Files(QObject):
         self.question: Question | None = None
         document.saved.connect(self._saved)
         document.replaced.connect(self._replaced)
+        document.noted.connect(lambda notes: self._notify("\n".join(notes)))
         document.failed.connect(notify)
 
     # Actions -------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class InternalError(StudioError):
     kind: Kind = "internal"
 
 
-class Cancelled(Exception):  # noqa: N818 - not an error: a wish that was granted
+class Cancelled(Exception):
     """Raised inside an operation that was asked to stop.  Never shown as an error."""
 
 

@@ -304,7 +304,7 @@ def _prepared(network: Any) -> Any:
 def _weight_of(model: Any) -> int:
     """What a loaded model may come to hold: its weights, and for a prepared one their copies and kept activations."""
     prepared = hasattr(model, "clear_cache")
-    return size_of(model) * (2 if prepared else 1) + int(getattr(model, "cache_bytes", 0))
+    return size_of(model) * (2 if prepared else 1) + int(getattr(model, "cache_limit", 0))
 
 
 def _missing(sha: str) -> ModelError:

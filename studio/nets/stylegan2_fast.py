@@ -96,6 +96,12 @@ class FastStyleGAN2(nn.Module):
         return self.exact.low_resolutions
 
     @property
+    def cache_limit(self) -> int:
+        """Bytes that the kept activations can come to for one picture: what there is to keep, within the bound."""
+        planes = sum(3 * width * side * side for side, width in self.exact.channels.items())
+        return min(self.cache_bytes, planes * 4)
+
+    @property
     def cache_nbytes(self) -> int:
         """Bytes of activations and scratch memory held now."""
         return self._prefix.nbytes if self._prefix is not None else 0

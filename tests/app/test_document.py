@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from studio.app import document as document_module
 from studio.app.document import Document
 from studio.base.errors import StudioError
+from studio.base.steps import Steps
 from studio.project.latents import Seed
 from studio.project.session import ModelRef, Session
 
@@ -201,3 +202,23 @@ def test_read_only_is_saved_under_another_name_only(document: Document, qtbot: Q
     with qtbot.waitSignal(document.saved):
         assert document.save(tmp_path / "mine.studio")
     assert not document.read_only
+
+
+def test_a_picture_damaged_beyond_the_first_look_is_told_later(
+    document: Document, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "late.studio"
+    with qtbot.waitSignal(document.saved):
+        document.save(path)
+    asked: list[Session] = []
+
+    def check(session: Session, assets: object) -> Steps[list[str]]:
+        asked.append(session)
+        return ["The picture “x” is damaged."]
+        yield
+
+    monkeypatch.setattr("studio.project.storage.check_assets", check)
+    with qtbot.waitSignal(document.noted) as told:
+        document.open(path)
+    assert told.args == [["The picture “x” is damaged."]]
+    assert asked == [document.session]

@@ -271,3 +271,13 @@ def test_cuda_graphs(dtype: torch.dtype) -> None:
     assert fast._prefix is not None
     assert isinstance(fast._prefix.executor, DeviceExecutor)
     assert fast._prefix.executor.graphs
+
+
+def test_the_cache_limit_is_what_there_is_to_keep() -> None:
+    g = small()
+    fast = FastStyleGAN2(g)
+    with torch.inference_mode():
+        fast.synthesize(torch.randn(1, g.num_ws, g.w_dim))
+    assert 0 < fast.cache_nbytes <= fast.cache_limit + (4 << 20), "scratch memory apart"
+    assert fast.cache_limit < CACHE_BYTES, "a small network is not charged for a large one's activations"
+    assert FastStyleGAN2(g, cache_bytes=1000).cache_limit == 1000
