@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from studio.base.errors import ModelError
 from studio.nets.roles import Layer, Noise
+from studio.nets.tensors import fill
 
 Activation = Literal["relu", "leaky"]
 Output = Literal["tanh", "sigmoid", "none"]
@@ -242,21 +243,7 @@ class DCGAN(nn.Module):
     def from_state_dict(cls, sd: Mapping[str, Tensor], hyper: Mapping[str, Any]) -> DCGAN:
         """Build from canonical tensors and :attr:`hyper`; every key must fit.  Float32, evaluation mode."""
         net = cls.from_hyper(hyper)
-        own = net.state_dict()
-        told = [f"missing: {k}" for k in own if k not in sd] + [f"unexpected: {k}" for k in sd if k not in own]
-        told += [
-            f"wrong shape: {k} {list(sd[k].shape)} instead of {list(own[k].shape)}"
-            for k in own
-            if k in sd and sd[k].shape != own[k].shape
-        ]
-        if told:
-            more = f"; and {len(told) - 4} more" if len(told) > 4 else ""
-            raise ModelError(
-                "The tensors of this file do not fit a DCGAN generator.",
-                "; ".join(told[:4]) + more + ".",
-                detail="\n".join(told),
-            )
-        net.load_state_dict({k: sd[k].to(own[k].dtype) for k in own})
+        fill(net, sd, "DCGAN generator")
         return net.eval().requires_grad_(False)
 
 

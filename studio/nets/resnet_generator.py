@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from studio.base.errors import ModelError
+from studio.nets.tensors import fill
 from studio.nets.translator_ops import (
     MAX_DEPTH,
     Aware,
@@ -27,7 +28,6 @@ from studio.nets.translator_ops import (
     ResizeConv,
     check_width,
     consecutive,
-    fill,
     make_norm,
     norm_kind,
     shape_of,
@@ -190,6 +190,7 @@ class ResNetGenerator(PictureTranslator):
             hyper["padding"] = assumptions.get("padding", ASSUMED["padding"])
         net = cls.from_hyper(hyper)
         fill(net, sd, WHAT)
+        net.eval().requires_grad_(False)
         return net
 
 

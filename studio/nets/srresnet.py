@@ -17,12 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from studio.base.errors import ModelError
+from studio.nets.tensors import fill
 from studio.nets.translator_ops import (
     MAX_DEPTH,
     HyperNet,
     check_width,
     consecutive,
-    fill,
     make_norm,
     shape_of,
     strays,
@@ -178,6 +178,7 @@ class SRGANGenerator(PictureUpscaler):
         }
         net = cls.from_hyper({**hyper, **{k: assumptions.get(k, v) for k, v in ASSUMED.items()}})
         fill(net, sd, SRGAN)
+        net.eval().requires_grad_(False)
         return net
 
 
@@ -249,6 +250,7 @@ class MSRResNet(PictureUpscaler):
         }
         net = cls.from_hyper({**hyper, **{k: assumptions.get(k, v) for k, v in ASSUMED.items()}})
         fill(net, sd, MSR)
+        net.eval().requires_grad_(False)
         return net
 
 

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from studio.base.errors import ModelError
+from studio.nets.tensors import fill
 from studio.nets.translator_ops import (
     Aware,
     Pass,
     PictureTranslator,
     check_width,
     consecutive,
-    fill,
     make_norm,
     shape_of,
     strays,
@@ -112,6 +112,7 @@ class StarGAN(PictureTranslator):
         sd = {k: t for k, t in sd.items() if k not in gone}
         net = cls.from_hyper({**infer_hyper(sd), **{k: assumptions.get(k, v) for k, v in ASSUMED.items()}})
         fill(net, sd, WHAT)
+        net.eval().requires_grad_(False)
         return net
 
 

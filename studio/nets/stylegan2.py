@@ -35,6 +35,7 @@ from studio.nets.stylegan2_ops import (
     scaled_conv,
     upsample2d,
 )
+from studio.nets.tensors import fill
 
 Architecture = Literal["skip", "resnet", "orig"]
 TrainNoise = Noise | Literal["random"]
@@ -453,25 +454,7 @@ def infer_hyper(sd: MappingABC[str, Tensor]) -> dict[str, object]:
 
 def load_canonical(net: nn.Module, sd: MappingABC[str, Tensor]) -> None:
     """Copy a canonical state dict into ``net``; every key must fit (resample filters may be missing)."""
-    own = net.state_dict()
-    missing = [k for k in own if k not in sd and not k.endswith("resample_filter")]
-    unexpected = [k for k in sd if k not in own]
-    shapes = [
-        f"{k} {list(sd[k].shape)} instead of {list(own[k].shape)}"
-        for k in own
-        if k in sd and sd[k].shape != own[k].shape
-    ]
-    if missing or unexpected or shapes:
-        parts = (("missing", missing), ("unexpected", unexpected), ("wrong shape", shapes))
-        told = "; ".join(
-            f"{name}: {', '.join(keys[:3])}{' ...' if len(keys) > 3 else ''}" for name, keys in parts if keys
-        )
-        raise ModelError(
-            "The tensors of this file do not fit a StyleGAN2 generator.",
-            f"{told}.",
-            detail="\n".join(f"{name}: {key}" for name, keys in parts for key in keys),
-        )
-    net.load_state_dict({k: sd[k].to(own[k].dtype) for k in own if k in sd}, strict=False)
+    fill(net, sd, "StyleGAN2 generator", optional=lambda key: key.endswith("resample_filter"))
 
 
 __all__ = [

@@ -24,6 +24,7 @@ from studio.nets.roles import Layer, Noise, band_of
 from studio.nets.stylegan2 import Mapping
 from studio.nets.stylegan2_ops import SQRT2, FullyConnected
 from studio.nets.stylegan3_ops import filtered_lrelu, modulated_conv3
+from studio.nets.tensors import fill
 
 ASSUMED: dict[str, float] = {"conv_clamp": 256.0, "output_scale": 0.25, "first_cutoff": 2.0, "num_critical": 2}
 """What no file says; the values of every published network.  ``hyper`` of :meth:`from_state_dict` may override them."""
@@ -290,7 +291,7 @@ class StyleGAN3(nn.Module):
             first_cutoff=float(known["first_cutoff"]),
             num_critical=int(known["num_critical"]),
         )
-        _load(net, sd)
+        fill(net, sd, "StyleGAN3 generator")
         return net.eval().requires_grad_(False)
 
 
@@ -359,22 +360,3 @@ def infer_plans(sd: MappingABC[str, Tensor]) -> tuple[LayerPlan, ...]:
     if any(a.n_out != b.n_in for a, b in pairwise(plans)):
         raise _incomplete("The widths of its layers do not follow each other.")
     return tuple(plans)
-
-
-def _load(net: nn.Module, sd: MappingABC[str, Tensor]) -> None:
-    """Copy the tensors; every key must fit."""
-    own = net.state_dict()
-    told = [f"missing: {k}" for k in own if k not in sd] + [f"unexpected: {k}" for k in sd if k not in own]
-    told += [
-        f"wrong shape: {k} {list(sd[k].shape)} instead of {list(own[k].shape)}"
-        for k in own
-        if k in sd and sd[k].shape != own[k].shape
-    ]
-    if told:
-        more = f"; and {len(told) - 4} more" if len(told) > 4 else ""
-        raise ModelError(
-            "The tensors of this file do not fit a StyleGAN3 generator.",
-            "; ".join(told[:4]) + more + ".",
-            detail="\n".join(told),
-        )
-    net.load_state_dict({k: sd[k].to(own[k].dtype) for k in own})

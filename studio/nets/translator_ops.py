@@ -321,24 +321,6 @@ def consecutive(found: Iterable[int], first: int, what: str, name: str) -> int:
     return len(numbers)
 
 
-def fill(net: nn.Module, sd: Mapping[str, Tensor], what: str) -> None:
-    """Copy the tensors; every key must fit.  Evaluation mode, no gradients.  Raises :class:`ModelError`."""
-    own = net.state_dict()
-    told = [f"missing: {k}" for k in own if k not in sd] + [f"unexpected: {k}" for k in sd if k not in own]
-    told += [
-        f"wrong shape: {k} {list(sd[k].shape)} instead of {list(own[k].shape)}"
-        for k in own
-        if k in sd and sd[k].shape != own[k].shape
-    ]
-    if told:
-        more = f"; and {len(told) - 4} more" if len(told) > 4 else ""
-        raise ModelError(
-            f"The tensors of this file do not fit a {what}.", "; ".join(told[:4]) + more + ".", detail="\n".join(told)
-        )
-    net.load_state_dict({k: sd[k].to(own[k].dtype) for k in own})
-    net.eval().requires_grad_(False)
-
-
 def mix_weights(networks: Sequence[nn.Module], weights: Sequence[float]) -> nn.Module:
     """A new network whose every number is the weighted mean of theirs (network interpolation, Wang et al., 2018).
 

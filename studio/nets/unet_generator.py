@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from studio.base.errors import ModelError
+from studio.nets.tensors import fill
 from studio.nets.translator_ops import (
     Aware,
     Dropout,
@@ -22,7 +23,6 @@ from studio.nets.translator_ops import (
     PictureTranslator,
     ResizeConv,
     check_width,
-    fill,
     make_norm,
     norm_kind,
     shape_of,
@@ -145,6 +145,7 @@ class UNetGenerator(PictureTranslator):
         sd = {k: t for k, t in sd.items() if k not in gone}
         net = cls.from_hyper({**infer_hyper(sd), **{k: assumptions.get(k, v) for k, v in ASSUMED.items()}})
         fill(net, sd, WHAT)
+        net.eval().requires_grad_(False)
         return net
 
 
