@@ -35,7 +35,7 @@ from studio.nets.stylegan2_ops import (
     scaled_conv,
     upsample2d,
 )
-from studio.nets.tensors import fill
+from studio.nets.tensors import fill, truncate
 
 Architecture = Literal["skip", "resnet", "orig"]
 TrainNoise = Noise | Literal["random"]
@@ -349,10 +349,7 @@ class StyleGAN2(nn.Module):
         """z ``[N, z_dim]`` to ws ``[N, num_ws, w_dim]`` float32; layers below ``cutoff`` go to ``w_avg`` by ``psi``."""
         w: Tensor = self.mapping(z, labels)
         ws = w[:, None].repeat(1, self.num_ws, 1)
-        if psi != 1.0:
-            end = self.num_ws if cutoff is None else cutoff
-            ws = torch.cat((self.w_avg.lerp(ws[:, :end], psi), ws[:, end:]), dim=1)
-        return ws
+        return truncate(ws, self.w_avg, psi, cutoff)
 
     def synthesize(
         self,

@@ -24,7 +24,7 @@ from studio.nets.roles import Layer, Noise, band_of
 from studio.nets.stylegan2 import Mapping
 from studio.nets.stylegan2_ops import SQRT2, FullyConnected
 from studio.nets.stylegan3_ops import filtered_lrelu, modulated_conv3
-from studio.nets.tensors import fill
+from studio.nets.tensors import fill, truncate
 
 ASSUMED: dict[str, float] = {"conv_clamp": 256.0, "output_scale": 0.25, "first_cutoff": 2.0, "num_critical": 2}
 """What no file says; the values of every published network.  ``hyper`` of :meth:`from_state_dict` may override them."""
@@ -236,10 +236,7 @@ class StyleGAN3(nn.Module):
     def map(self, z: Tensor, labels: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
         """z ``[N, z_dim]`` to ws ``[N, num_ws, w_dim]`` float32; layers below ``cutoff`` go to ``w_avg`` by ``psi``."""
         ws: Tensor = self.mapping(z, labels)[:, None].repeat(1, self.num_ws, 1)
-        if psi != 1.0:
-            end = self.num_ws if cutoff is None else cutoff
-            ws = torch.cat((self.w_avg.lerp(ws[:, :end], psi), ws[:, end:]), dim=1)
-        return ws
+        return truncate(ws, self.w_avg, psi, cutoff)
 
     def synthesize(
         self,

@@ -1,9 +1,10 @@
-"""Tensors of a file into a network: every key must fit, and what does not is named."""
+"""What several networks share: filling them from a file, and truncation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from studio.base.errors import ModelError
@@ -35,3 +36,11 @@ def fill(net: nn.Module, sd: Mapping[str, Tensor], what: str, *, optional: Calla
             detail="\n".join(told),
         )
     net.load_state_dict({k: sd[k].to(own[k].dtype) for k in own if k in sd}, strict=False)
+
+
+def truncate(ws: Tensor, w_avg: Tensor, psi: float, cutoff: int | None) -> Tensor:
+    """ws ``[..., num_ws, w_dim]`` towards ``w_avg`` by ``psi`` in the layers below ``cutoff`` (``None``: all)."""
+    if psi == 1.0:
+        return ws
+    end = ws.shape[-2] if cutoff is None else min(max(cutoff, 0), ws.shape[-2])
+    return torch.cat((w_avg.lerp(ws[..., :end, :], psi), ws[..., end:, :]), dim=-2)

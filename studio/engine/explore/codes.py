@@ -33,6 +33,7 @@ from studio.engine.explore.walks import Mix, at
 from studio.engine.mix.weights import normalised
 from studio.nets.roles import Generator
 from studio.nets.roles import Noise as NetNoise
+from studio.nets.tensors import truncate
 from studio.project.latents import Blend, Direct, Latent, Look, MapPoint, Mixed, Noise, Part, Seed, Stored, Walk
 
 
@@ -69,14 +70,6 @@ class Point:
 def seed_z(seed: int, z_dim: int) -> Tensor:
     """The z that people mean by a seed: ``numpy.random.RandomState(seed).randn(z_dim)``, float32."""
     return torch.from_numpy(np.random.RandomState(seed & 0xFFFFFFFF).randn(z_dim).astype(np.float32))
-
-
-def truncate(ws: Tensor, w_avg: Tensor, psi: float, cutoff: int | None) -> Tensor:
-    """ws ``[..., num_ws, w_dim]`` towards ``w_avg`` by ``psi`` in the layers below ``cutoff`` (``None``: all)."""
-    if psi == 1.0:
-        return ws
-    end = ws.shape[-2] if cutoff is None else min(max(cutoff, 0), ws.shape[-2])
-    return torch.cat((w_avg.lerp(ws[..., :end, :], psi), ws[..., end:, :]), dim=-2)
 
 
 def slerp(a: Tensor, b: Tensor, t: float) -> Tensor:
