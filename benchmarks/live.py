@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     window.resize(1440, 900)
     window.show()
     worker = window.worker
-    worker.warm_up()
+    window.begin()
     asked: dict[int, float] = {}
     waits: list[float] = []
     key = "explore.picture"

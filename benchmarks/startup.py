@@ -36,7 +36,7 @@ window.show()
 app.processEvents()
 seen["window"] = time.time() - born
 torch_loaded = "torch" in sys.modules
-QTimer.singleShot(0, window.worker.warm_up)
+QTimer.singleShot(0, window.begin)
 QTimer.singleShot(60000, app.quit)
 app.exec()
 window.worker.stop()

@@ -149,9 +149,9 @@ class PaperStudio:
         self.target: Path | None = None
 
     def card(self, model: str) -> ModelCard | None:
-        if model == "":
-            return self.cards[0] if self.cards else None
-        return next((c for c in self.cards if c.sha256 == model), None)
+        # A new object each time, as a library that reads its folder gives it.
+        found = next((c for c in self.cards if model in ("", c.sha256)), None)
+        return found.changed() if found is not None else None
 
     def generators(self) -> list[ModelCard]:
         return list(self.cards)

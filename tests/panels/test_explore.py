@@ -252,3 +252,21 @@ def test_every_action_can_be_run(panel: ExplorePanel, studio: PaperStudio) -> No
 def test_read_ws_is_not_explores(panel: ExplorePanel, studio: PaperStudio) -> None:
     studio.worker.finished.emit(1234, None, Array(np.zeros(3)))
     assert panel.state.latent == Seed(seed=1)
+
+
+def test_the_map_waits_for_the_end_of_a_gesture(panel: ExplorePanel, studio: PaperStudio) -> None:
+    cleared: list[float] = []
+    panel.place.map.clear_tiles = lambda **_: cleared.append(panel.state.look.psi)  # type: ignore[method-assign]
+    for value in (0.5, 0.6):
+        panel.look.psi.value_changed.emit(value, False)
+    assert cleared == [], "while the hand moves the picture comes first"
+    panel.look.psi.value_changed.emit(0.6, True)
+    assert cleared == [0.6]
+
+
+def test_controls_are_built_once_for_a_model(panel: ExplorePanel) -> None:
+    rows = list(panel.look.rows)
+    rows[3].value_changed.emit(2.0, False)
+    panel.look.psi.value_changed.emit(0.2, True)
+    assert panel.look.rows == rows, "a slider in the hand is never taken away"
+    assert panel.state.look.noise.layers[3] == 2.0

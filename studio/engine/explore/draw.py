@@ -103,13 +103,13 @@ def _stages(net: Generator, asked: int | None) -> int:
 
 
 def batch_size(ctx: Context, net: Generator, size: int) -> int:
-    """How many pictures to draw at once: about a thirtieth of a second, so that a drag is never kept waiting.
+    """How many pictures to draw at once: about a hundredth of a second, so that a drag is never kept waiting.
 
     A processor draws them one after the other anyway; a graphics card wants many.
     """
     pixels = (sizes(net, size)[0] or net.resolution) ** 2
     quick = ctx.device.startswith("cuda")
-    room = min(64, (1 << 22) // pixels) if quick else min(8, (1 << 15) // pixels)
+    room = min(64, (1 << 22) // pixels) if quick else min(8, (1 << 13) // pixels)
     return ctx.share(max(1, room))
 
 

@@ -172,13 +172,22 @@ class ExplorePanel(GeneratorPanel):
             self.labels.set_look(state.look, seed_of(state.latent))
         if before is None or before.directions != state.directions:
             self.pushing.section.set_pushes(state.directions)
-        map_look = (self.sha, msgspec.structs.replace(look_of(state), space="w"))
+        if self._settled and not self._refresh_map() and (before is None or before.walk != state.walk):
+            self.walking.show()
+
+    def settled(self) -> None:
+        # While the hand is still moving the picture comes first; the map and the keys would slow it down.
+        self._refresh_map()
+
+    def _refresh_map(self) -> bool:
+        """Another look: draw the map and the keys anew.  True when it was another."""
+        map_look = (self.sha, msgspec.structs.replace(self.look_now(), space="w"))
         fresh = map_look != self._map_look
         if fresh:
             self._map_look = map_look
             self.place.map.clear_tiles()
-        if fresh or before is None or before.walk != state.walk:
             self.walking.show()
+        return fresh
 
     def _ask(self) -> None:
         """Everything that depends on the session: the picture, its twin, the film strip."""

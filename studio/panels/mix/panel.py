@@ -294,7 +294,7 @@ class MixPanel(GeneratorPanel):
         session = self.studio.document.session
         explored = session.explore
         card = self.studio.card(sha)
-        same = card is not None and card is self.studio.card(explored.model)
+        same = card is not None and card == self.studio.card(explored.model)
         latents = [explored.latent if same else Seed(seed=1), *(Seed(seed=s) for s in FIRST_SEEDS)]
         state = MixState(model=sha)
         for latent in latents:

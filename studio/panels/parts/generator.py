@@ -85,6 +85,9 @@ class GeneratorPanel(Panel):
         """Go on with another model."""
         raise NotImplementedError
 
+    def settled(self) -> None:
+        """A gesture is over: bring up to date what would only slow it down (thumbnails, the map)."""
+
     def model_shown(self) -> None:
         """Another card is in place: fit what depends on the network."""
 
@@ -119,7 +122,7 @@ class GeneratorPanel(Panel):
     def show_model(self, sha: str) -> None:
         """Bring the chooser and the controls to the model of the session, silently."""
         card = self.studio.card(sha)
-        if card is not self.card:
+        if card != self.card:
             self.card = card
             self.look.set_layers(self.layers, has_noise=card is not None and card.architecture in WITH_NOISE)
             c_dim = int(card.hyper.get("c_dim", 0)) if card is not None else 0
@@ -148,6 +151,7 @@ class GeneratorPanel(Panel):
         if final:
             # A gesture that ends where the picture already stands brings no new request: it is a result now.
             self._keep()
+            self.settled()
 
     def ask_picture(self) -> None:
         """Ask for the session's picture, unless it is the one on the canvas."""
