@@ -17,7 +17,17 @@ from studio.base import paths
 from studio.base.errors import StudioError, as_studio_error
 from studio.cli.headless import tell
 
-PACKAGES = ("PySide6-Essentials", "torch", "numpy", "pillow", "safetensors", "msgspec", "pyqtgraph", "superqt")
+PACKAGES = (
+    "PySide6-Essentials",
+    "torch",
+    "numpy",
+    "pillow",
+    "safetensors",
+    "msgspec",
+    "platformdirs",
+    "psutil",
+    "imageio-ffmpeg",
+)
 
 
 def doctor(args: argparse.Namespace) -> int:
