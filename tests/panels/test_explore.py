@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -185,8 +186,27 @@ def test_path_length_says_which_features(panel: ExplorePanel, studio: PaperStudi
     assert "paper features" in panel.walking.section.figures.text()
 
 
+def kept(studio: PaperStudio) -> np.ndarray:
+    """Let the io lane keep the photograph; what it kept."""
+    job, keep = studio.worker.last("explore.photo")
+    asset = keep(SimpleNamespace(assets=studio.assets))
+    studio.worker.finished.emit(job, None, asset)
+    return studio.assets.image(asset)
+
+
+def test_a_photograph_is_kept_beside_the_window_and_not_larger_than_needed(
+    panel: ExplorePanel, studio: PaperStudio
+) -> None:
+    panel.accept_picture(np.zeros((30, 5000, 3), np.uint8), "wide.jpg")
+    section = panel.inverting.section
+    assert not section.run.isEnabled(), "nothing is encoded in the window's thread"
+    assert max(kept(studio).shape) == 2048
+    assert section.run.isEnabled()
+
+
 def test_a_photograph_is_found_and_explored(panel: ExplorePanel, studio: PaperStudio) -> None:
     panel.accept_picture(image(3), "me.jpg")
+    assert kept(studio).shape == (64, 64, 3)
     panel.inverting.section.start.emit()
     job, request = studio.worker.last("explore.invert")
     assert isinstance(request, Invert) and studio.assets.has(request.picture)
@@ -204,6 +224,7 @@ def test_a_photograph_is_found_and_explored(panel: ExplorePanel, studio: PaperSt
 def test_a_cancelled_search_brings_the_picture_back(panel: ExplorePanel, studio: PaperStudio) -> None:
     studio.worker.answer("explore.picture", Picture(image(1)))
     panel.accept_picture(image(3), "me.jpg")
+    assert kept(studio).shape == (64, 64, 3)
     panel.inverting.section.start.emit()
     job, _ = studio.worker.last("explore.invert")
     asked = studio.worker.count("explore.picture")

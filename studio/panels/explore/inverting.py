@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,32 @@ if TYPE_CHECKING:
     from studio.panels.explore.panel import ExplorePanel
 
 
+KEPT = 2048
+"""A photograph is kept with at most this many pixels on its longer side: more than any network draws."""
+
+
+def _keeper(pixels: UInt8Image) -> Callable[[Any], str]:
+    """Writing a large picture takes seconds: done beside the window."""
+
+    def keep(ctx: Any) -> str:
+        from studio.media.images import thumbnail
+
+        asset: str = ctx.assets.put_image(thumbnail(pixels, KEPT))
+        return asset
+
+    return keep
+
+
 class Inverting(Role):
     """The photograph of the Explore panel."""
 
-    keys = frozenset({"invert"})
+    keys = frozenset({"invert", "photo"})
 
     def __init__(self, panel: ExplorePanel, section: PhotoSection) -> None:
         super().__init__(panel)
         self.section = section
         self._photo: tuple[str, str] | None = None
+        self._title = ""
         self._job = -1
         section.wanted.connect(self.choose)
         section.dropped.connect(self._dropped)
@@ -42,8 +60,11 @@ class Inverting(Role):
 
     def take(self, pixels: UInt8Image, title: str) -> None:
         """A picture to be found."""
-        self._photo = (self.studio.assets.put_image(pixels), title)
+        self._photo = None
+        self._title = title
         self.section.set_picture(pixels, title)
+        self.section.run.setEnabled(False)
+        self.panel.call(_keeper(pixels), self.tr("Reading the picture"), "photo", "io")
 
     def _dropped(self, what: object) -> None:
         if isinstance(what, list | tuple):
@@ -83,6 +104,10 @@ class Inverting(Role):
         self.section.plot.add(loss.step, loss.values)
 
     def result(self, key: str, job: int, request: Any, result: Any) -> None:
+        if key == "photo":
+            self._photo = (result, self._title)
+            self.section.run.setEnabled(True)
+            return
         self.section.set_running(False)
         psnr = result.info.get("psnr")
         if isinstance(psnr, int | float):
@@ -93,6 +118,8 @@ class Inverting(Role):
         self.panel.change(self.tr("Photograph found"), latent=stored)
 
     def ended(self, key: str, job: int) -> None:
+        if key == "photo":
+            return
         self.section.set_running(False)
         self.panel.picture = None
         self.panel.ask_picture()
