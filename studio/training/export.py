@@ -52,6 +52,7 @@ def export_model(
         "title": title,
         "role": "generator",
         "architecture": "stylegan2",
+        "precision": "float16",
         "hyper": {
             **net.hyper,
             "layers": [asdict(row) for row in net.layers],
