@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from studio.base.errors import ModelError
 
-Role = Literal["generator", "autoencoder", "translator", "features", "upscaler", "directions"]
+Role = Literal["generator", "autoencoder", "translator", "features", "stylizer", "upscaler", "directions"]
 
 
 @dataclass(frozen=True, slots=True)

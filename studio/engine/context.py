@@ -13,18 +13,31 @@ import time
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from studio.base.errors import ModelError
 from studio.engine.caches import DEFAULT_CACHE_BYTES, ByteCache, ModelCache, size_of
+from studio.project.style import FIXED_FEATURES
 
 if TYPE_CHECKING:
-    from studio.checkpoints.card import ModelCard
+    from studio.checkpoints.card import ModelCard, Role
     from studio.checkpoints.library import Library
-    from studio.nets.roles import Generator
+    from studio.nets.roles import Autoencoder, FeatureNet, Generator, Stylizer
     from studio.project.assets import AssetStore
     from studio.project.requests import Precision
 
+_DOES_NOT: dict[str, str] = {
+    "generator": "It does not make pictures from latent codes.",
+    "autoencoder": "It does not turn pictures into codes and back.",
+    "features": "It is not a network that looks at pictures layer by layer.",
+    "stylizer": "It does not paint pictures in a style.",
+}
+_CHOOSE: dict[str, str] = {
+    "generator": "Choose a generator in the library.",
+    "autoencoder": "Choose an autoencoder in the library.",
+    "features": "Choose a feature network in the library.",
+    "stylizer": "Choose a style network in the library.",
+}
 CARD_S = 0.5
 """Seconds for which a card is not asked for again."""
 
@@ -169,7 +182,9 @@ class Context:
         return LabelPrior(int(card.hyper.get("c_dim", 0)), tuple(card.label_groups))
 
     def is_loaded(self, sha: str, precision: Precision | None = None) -> bool:
-        """Whether :meth:`generator` would answer at once."""
+        """Whether :meth:`network` would answer at once."""
+        if sha == FIXED_FEATURES:
+            return True
         if self._models is None or not self._device:
             return False
         return self._key(self.card(sha), self._effective(precision)) in self._models
@@ -178,17 +193,54 @@ class Context:
         """The generator with this sha256 (``""``: the embedded one), on the device, without gradients of its own.
 
         ``fast`` prefers the prepared form of the network where there is one; ``exact`` is plain float32.  ``None``:
-        as the context says.  Raises :class:`ModelError` when the model is missing, unreadable or no generator.
+        as the context says.  An autoencoder is a generator whose z is its latent.  Raises :class:`ModelError` when the
+        model is missing, unreadable or no generator.
         """
+        found = self.network(self.card(sha), ("generator", "autoencoder"), precision)
+        return cast("Generator", _drawing(found))
+
+    def autoencoder(self, sha: str, precision: Precision | None = None) -> Autoencoder:
+        """The autoencoder with this sha256 (``""``: the embedded one); errors as in :meth:`generator`."""
+        return cast("Autoencoder", self.network(self._card_of(sha, "autoencoder"), ("autoencoder",), precision))
+
+    def features(self, sha: str) -> FeatureNet:
+        """The feature network (``""``: the embedded one; :data:`FIXED_FEATURES`); errors as in :meth:`generator`."""
+        if sha == FIXED_FEATURES:
+            from studio.nets.features import StudioFeatures
+
+            known = ("fixed features", self.device)
+            made: FeatureNet = self.models.get(
+                known, lambda: StudioFeatures().to(self.device), owner=self._owner, expected=0, size=size_of
+            )
+            return made
+        return cast("FeatureNet", self.network(self._card_of(sha, "features"), ("features",), "exact"))
+
+    def stylizer(self, sha: str, precision: Precision | None = None) -> Stylizer:
+        """The feed-forward style network with this sha256; errors as in :meth:`generator`."""
+        return cast("Stylizer", self.network(self._card_of(sha, "stylizer"), ("stylizer",), precision))
+
+    def _card_of(self, sha: str, role: Role) -> ModelCard:
+        if sha:
+            return self.card(sha)
+        card = self.library.default(role)
+        if card is None:
+            raise _missing("")
+        return card
+
+    def network(self, card: ModelCard, roles: tuple[Role, ...], precision: Precision | None = None) -> Any:
+        """The network of a card, loaded and kept; :class:`ModelError` unless its role is one of ``roles``."""
+        if card.role not in roles:
+            raise ModelError(
+                f"“{card.title or card.name}” cannot be used here.", _DOES_NOT[roles[0]], _CHOOSE[roles[0]]
+            )
         wanted = self._effective(precision)
-        card = self.card(sha)
-        found: Generator | None = self.models.peek(self._key(card, wanted), self._owner)
+        found = self.models.peek(self._key(card, wanted), self._owner)
         if found is None and wanted == "exact":
             # The fast form works over the exact network: use that one instead of loading it twice.
             found = getattr(self.models.peek(self._key(card, "fast"), self._owner), "exact", None)
         return self._load(card, wanted) if found is None else found
 
-    def _load(self, card: ModelCard, wanted: Precision) -> Generator:
+    def _load(self, card: ModelCard, wanted: Precision) -> Any:
         path = self.library.find(card.sha256)
         if path is None:
             raise _missing(card.sha256)
@@ -198,28 +250,18 @@ class Context:
 
             network = self.models.peek(self._key(card, "exact"))
             if network is None:
-                loaded = load_model(path, device=self.device)
-                if loaded.card.role != "generator":
-                    raise ModelError(
-                        f"“{loaded.card.title or loaded.card.name}” cannot be used here.",
-                        "It does not make pictures from latent codes.",
-                        "Choose a generator in the library.",
-                    )
-                network = loaded.network.eval().requires_grad_(False)
+                network = load_model(path, device=self.device).network.eval().requires_grad_(False)
             return _prepared(network) if wanted == "fast" else network
 
         expected = path.stat().st_size
-        made: Generator = self.models.get(
-            self._key(card, wanted), load, owner=self._owner, expected=expected, size=_weight_of
-        )
-        return made
+        return self.models.get(self._key(card, wanted), load, owner=self._owner, expected=expected, size=_weight_of)
 
     def _effective(self, precision: Precision | None) -> Precision:
         return "fast" if self.frugal else precision or self.precision
 
     def _key(self, card: ModelCard, precision: Precision) -> Hashable:
         # What was assumed about the file decides what network it is.
-        return ("generator", card.sha256, repr(sorted(card.assumed().items())), precision, self.device)
+        return (card.sha256, repr(sorted(card.assumed().items())), precision, self.device)
 
     # Memory ---------------------------------------------------------------------------------------------------
 
@@ -288,6 +330,15 @@ class Context:
             yield child
         finally:
             child.models.release(child._owner)
+
+
+def _drawing(network: Any) -> Any:
+    """The generator in a network: itself, or the drawing half of an autoencoder."""
+    if hasattr(network, "synthesize"):
+        return network
+    from studio.nets.drawing import AutoencoderGenerator
+
+    return AutoencoderGenerator(network)
 
 
 def _prepared(network: Any) -> Any:

@@ -1,10 +1,11 @@
 """Roles that panels and operations know; an architecture in this folder implements one of them.
 
 ``Generator``   z -> w -> picture, with layers that take one w each
-``Autoencoder`` picture <-> latent (issue: Morph)
+``Autoencoder`` picture <-> latent
+``FeatureNet``  picture -> named layer activations
+``Stylizer``    picture (and style pictures) -> painted picture, in one pass
 ``Translator``  picture -> picture (issue: Translate)
 ``Upscaler``    picture -> larger picture (issue: Translate)
-``FeatureNet``  picture -> named layer activations (issue: Style)
 """
 
 from __future__ import annotations
@@ -104,6 +105,54 @@ class Generator(Protocol):
         ``strength`` multiplies the noise, one number or ``[num_ws]`` for each layer.  ``size`` asks for the
         network's own lower-resolution output (one of ``low_resolutions``).
         """
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """Pictures to the mean and log-variance of a latent, and latents to pictures.  Also a ``torch.nn.Module``.
+
+    x ``[N, 3, H, W]`` float32, RGB in [-1, 1]; z ``[N, D]`` (``spatial`` False, pictures of ``resolution`` px), or
+    ``[N, C, H / factor, W / factor]`` (``spatial`` True, any sides that are multiples of ``factor``).
+    """
+
+    resolution: int
+    """Pixels on a side; for a spatial one the size that it is at home with."""
+    spatial: bool
+    latent_dim: int
+    """D, or C when spatial."""
+    factor: int
+    """Pixels for each place of a spatial latent (0: not spatial)."""
+
+    def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """``mu, logvar``, both of the latent's shape; a plain autoencoder's logvar is -inf-like (-30) everywhere."""
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        """Pictures ``[N, 3, H, W]`` float32, about [-1, 1], not clipped."""
+
+
+@runtime_checkable
+class FeatureNet(Protocol):
+    """Pictures to named activations.  Also a ``torch.nn.Module`` in evaluation mode."""
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """VGG names from shallow to deep: "conv1_1", "relu1_1", ... (whichever can be asked for)."""
+
+    def features(self, x: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
+        """x ``[N, 3, H, W]`` RGB in [0, 1] to ``{name: [N, C, h, w]}``; differentiable; preprocessing done inside."""
+
+
+@runtime_checkable
+class Stylizer(Protocol):
+    """A feed-forward painter.  Also a ``torch.nn.Module`` in evaluation mode."""
+
+    wants_style: bool
+    """True: it paints in the style of a picture it is given; False: in the one style that it knows."""
+
+    def stylize(
+        self, x: torch.Tensor, styles: Sequence[torch.Tensor] = (), weights: Sequence[float] = (), strength: float = 1.0
+    ) -> torch.Tensor:
+        """x ``[N, 3, H, W]`` RGB in [0, 1] of any size to the same shape; ``styles`` ``[1, 3, h, w]`` in [0, 1]."""
 
 
 Statistics = Literal["stored", "own"] | float

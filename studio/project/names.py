@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from studio.project.latents import Blend, Direct, Latent, MapPoint, Mixed, Seed, Stored
+from studio.project.latents import Blend, DataPoint, Direct, Encoded, Latent, MapPoint, Mixed, Seed, Stored
 
 TEXTS = (
     "seed {seed}",
     "map {x}, {y}",
     "stored code",
+    "a picture",
+    "example {number}",
     "average picture",
     "between {a} and {b}",
     "between {count} pictures",
@@ -35,6 +37,10 @@ def describe(latent: Latent, tr: Callable[[str], str] = str) -> str:
         return tr("map {x}, {y}").format(x=f"{latent.x:.2f}", y=f"{latent.y:.2f}")
     if isinstance(latent, Stored):
         return latent.name or tr("stored code")
+    if isinstance(latent, Encoded):
+        return latent.name or tr("a picture")
+    if isinstance(latent, DataPoint):
+        return tr("example {number}").format(number=latent.index + 1)
     if isinstance(latent, Direct):
         return tr("average picture")
     if isinstance(latent, Blend):
@@ -54,7 +60,10 @@ def _several(latents: Iterable[Latent], verb: str, tr: Callable[[str], str]) -> 
         return tr("empty blend")
     if len(unique) == 1:
         return describe(unique[0], tr)
-    simple = all(isinstance(latent, Seed | Direct) or (isinstance(latent, Stored) and latent.name) for latent in unique)
+    simple = all(
+        isinstance(latent, Seed | Direct | DataPoint) or (isinstance(latent, Stored | Encoded) and latent.name)
+        for latent in unique
+    )
     if len(unique) == 2 and simple:
         joint = "between {a} and {b}" if verb == "between" else "mix of {a} and {b}"
         return tr(joint).format(a=describe(unique[0], tr), b=describe(unique[1], tr))

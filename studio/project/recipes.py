@@ -19,6 +19,7 @@ from studio.project import plain
 from studio.project.assets import SHA, AssetStore, MissingAssetError, digest
 from studio.project.requests import Request
 from studio.project.session import ModelRef, Session, assets_of
+from studio.project.style import FIXED_FEATURES, Stylize
 
 RECIPE_VERSION = 1
 MAX_ASSETS = 12 * 2**20
@@ -39,6 +40,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
 def recipe_for(request: Request, session: Session, assets: AssetStore) -> Recipe:
     """The recipe of a request made in this session.  Assets that are missing or too large are left out."""
+    if isinstance(request, Stylize) and request.resume is not None:
+        request = msgspec.structs.replace(request, resume=None)  # saves time and changes nothing; it is large
     kept: dict[str, str] = {}
     size = 0
     for sha in sorted(assets_of(request)):
@@ -50,7 +53,7 @@ def recipe_for(request: Request, session: Session, assets: AssetStore) -> Recipe
             size += len(data)
             kept[sha] = base64.b64encode(data).decode()
     models = tuple(ref for ref in session.models if ref.sha256 == request.model)
-    if request.model and not models:
+    if request.model and request.model != FIXED_FEATURES and not models:
         models = (ModelRef(sha256=request.model, name=""),)
     # A path on the maker's machine helps nobody else, and it tells who they are.
     models = tuple(msgspec.structs.replace(ref, path="") for ref in models[:1])

@@ -9,21 +9,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-import msgspec
-
+from studio.project.base import BaseRequest, Precision
 from studio.project.latents import Direct, Direction, Latent, Look, Space, Walk
-
-Precision = Literal["fast", "exact"]
-
-
-class _Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Immutable; ``model`` is the sha256 of the model file."""
-
-    model: str
-    precision: Precision = "fast"
+from studio.project.morph import Encode, LatentSpace, MakeAttribute
+from studio.project.style import Forecast, LayerThumbs, Paint, Recolour, StyleSheet, Stylize
 
 
-class Render(_Request, frozen=True, kw_only=True, tag="render"):
+class Render(BaseRequest, frozen=True, kw_only=True, tag="render"):
     """One picture.  ``size`` 0: the network's own; a smaller one is its exact low-resolution output when it has one."""
 
     latent: Latent
@@ -31,7 +23,7 @@ class Render(_Request, frozen=True, kw_only=True, tag="render"):
     size: int = 0
 
 
-class Sheet(_Request, frozen=True, kw_only=True, tag="sheet"):
+class Sheet(BaseRequest, frozen=True, kw_only=True, tag="sheet"):
     """A contact sheet of latents at ``tile`` px (0: full size), ``columns`` wide (0: near square)."""
 
     latents: tuple[Latent, ...]
@@ -40,7 +32,7 @@ class Sheet(_Request, frozen=True, kw_only=True, tag="sheet"):
     columns: int = 0
 
 
-class Tiles(_Request, frozen=True, kw_only=True, tag="tiles"):
+class Tiles(BaseRequest, frozen=True, kw_only=True, tag="tiles"):
     """Thumbnails of many latents, delivered one :class:`~studio.base.steps.Preview` each (``index``)."""
 
     latents: tuple[Latent, ...]
@@ -49,7 +41,7 @@ class Tiles(_Request, frozen=True, kw_only=True, tag="tiles"):
     tile: int = 64
 
 
-class WalkFrames(_Request, frozen=True, kw_only=True, tag="walk"):
+class WalkFrames(BaseRequest, frozen=True, kw_only=True, tag="walk"):
     """Frames of a walk.  ``first``/``count`` choose a part (count 0: all): preview and render agree frame by frame."""
 
     walk: Walk
@@ -59,7 +51,7 @@ class WalkFrames(_Request, frozen=True, kw_only=True, tag="walk"):
     count: int = 0
 
 
-class PathLength(_Request, frozen=True, kw_only=True, tag="path_length"):
+class PathLength(BaseRequest, frozen=True, kw_only=True, tag="path_length"):
     """Perceptual path length between ends, in z and in w (Karras et al. 2019, eps 1e-4) with ``samples`` pairs."""
 
     latent_a: Latent = Direct()
@@ -70,7 +62,7 @@ class PathLength(_Request, frozen=True, kw_only=True, tag="path_length"):
     seed: int = 0
 
 
-class Compare(_Request, frozen=True, kw_only=True, tag="compare"):
+class Compare(BaseRequest, frozen=True, kw_only=True, tag="compare"):
     """The same blend in z and in w: two pictures side by side at ``t`` between a and b."""
 
     latent_a: Latent
@@ -79,7 +71,7 @@ class Compare(_Request, frozen=True, kw_only=True, tag="compare"):
     look: Look = Look()
 
 
-class FindDirections(_Request, frozen=True, kw_only=True, tag="find_directions"):
+class FindDirections(BaseRequest, frozen=True, kw_only=True, tag="find_directions"):
     """Principal components of w (``samples`` mapped codes) or closed-form factors of ``first..last``."""
 
     method: Literal["principal", "factor"]
@@ -90,7 +82,7 @@ class FindDirections(_Request, frozen=True, kw_only=True, tag="find_directions")
     last: int = -1
 
 
-class FilmStrip(_Request, frozen=True, kw_only=True, tag="film_strip"):
+class FilmStrip(BaseRequest, frozen=True, kw_only=True, tag="film_strip"):
     """A latent pushed along one direction from ``-reach`` to ``+reach`` sigmas in ``count`` pictures of ``tile`` px."""
 
     latent: Latent
@@ -103,7 +95,7 @@ class FilmStrip(_Request, frozen=True, kw_only=True, tag="film_strip"):
     tile: int = 64
 
 
-class Invert(_Request, frozen=True, kw_only=True, tag="invert"):
+class Invert(BaseRequest, frozen=True, kw_only=True, tag="invert"):
     """A photograph (asset, picture file) into the latent space.
 
     ``editability`` 0: W+ may leave W freely (most faithful); 1: stays in W (most editable).
@@ -117,7 +109,7 @@ class Invert(_Request, frozen=True, kw_only=True, tag="invert"):
     labels: tuple[float, ...] = ()
 
 
-class Influence(_Request, frozen=True, kw_only=True, tag="influence"):
+class Influence(BaseRequest, frozen=True, kw_only=True, tag="influence"):
     """Where on the picture ``layer`` acts: mean absolute change when it alone is replaced (``samples`` times)."""
 
     latent: Latent
@@ -128,7 +120,7 @@ class Influence(_Request, frozen=True, kw_only=True, tag="influence"):
     size: int = 0
 
 
-class Matrix(_Request, frozen=True, kw_only=True, tag="matrix"):
+class Matrix(BaseRequest, frozen=True, kw_only=True, tag="matrix"):
     """Sources x sources: row picture with layers ``first..last`` taken from the column picture, ``tile`` px."""
 
     sources: tuple[Latent, ...]
@@ -138,7 +130,7 @@ class Matrix(_Request, frozen=True, kw_only=True, tag="matrix"):
     tile: int = 64
 
 
-class ReadWs(_Request, frozen=True, kw_only=True, tag="read_ws"):
+class ReadWs(BaseRequest, frozen=True, kw_only=True, tag="read_ws"):
     """The ws of a latent (to bookmark, export or invert from): result ``[num_ws, w_dim]`` float32."""
 
     latent: Latent
@@ -158,22 +150,40 @@ Request = (
     | Influence
     | Matrix
     | ReadWs
+    | Encode
+    | LatentSpace
+    | MakeAttribute
+    | Stylize
+    | Recolour
+    | Paint
+    | LayerThumbs
+    | StyleSheet
+    | Forecast
 )
 
 __all__ = [
     "Compare",
+    "Encode",
     "FilmStrip",
     "FindDirections",
+    "Forecast",
     "Influence",
     "Invert",
+    "LatentSpace",
+    "LayerThumbs",
+    "MakeAttribute",
     "Matrix",
+    "Paint",
     "PathLength",
     "Precision",
     "ReadWs",
+    "Recolour",
     "Render",
     "Request",
     "Sheet",
     "Space",
+    "StyleSheet",
+    "Stylize",
     "Tiles",
     "WalkFrames",
 ]

@@ -10,8 +10,9 @@ from typing import Literal
 
 import msgspec
 
-from studio.project.latents import Latent, Look, Push, Seed, Walk
+from studio.project.latents import Direct, Frame, Latent, Look, Push, Seed, Walk
 from studio.project.requests import Request
+from studio.project.style import Stylize
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -27,6 +28,23 @@ class ModelRef(_State, frozen=True, kw_only=True):
     architecture: str = ""
 
 
+class Pad(_State, frozen=True, kw_only=True):
+    """Two to four latents at the corners of a square and the point between them that is the picture (bilinear)."""
+
+    corners: tuple[Latent, ...] = ()
+    x: float = 0.5
+    y: float = 0.5
+    curve: Literal["linear", "slerp"] = "linear"
+
+
+class Piles(_State, frozen=True, kw_only=True):
+    """Examples with and without something, from which a direction is made."""
+
+    having: tuple[Latent, ...] = ()
+    lacking: tuple[Latent, ...] = ()
+    name: str = ""
+
+
 class ExploreState(_State, frozen=True, kw_only=True):
     """What the Explore panel edits.  ``model`` "" means the embedded default."""
 
@@ -37,6 +55,8 @@ class ExploreState(_State, frozen=True, kw_only=True):
     """Every direction with a slider; those with an amount are also in the picture (look.pushes is derived)."""
     walk: Walk = Walk()
     compare_spaces: bool = False
+    pad: Pad = Pad()
+    piles: Piles = Piles()
 
 
 class MixColumn(_State, frozen=True, kw_only=True):
@@ -63,6 +83,67 @@ class MixState(_State, frozen=True, kw_only=True):
     band_locked: tuple[str, ...] = ()
     matrix_first: int = 0
     matrix_last: int = -1
+
+
+class TrayItem(_State, frozen=True, kw_only=True):
+    """A picture of the artist's own in the Morph tray, and how it is framed."""
+
+    id: str
+    picture: str
+    name: str = ""
+    frame: Frame | None = None
+
+
+class MorphState(_State, frozen=True, kw_only=True):
+    """What the Morph panel edits.  ``model`` "" means the embedded autoencoder.
+
+    ``latent`` is what the canvas shows; the pad, the walk, the tray and the map write it.
+    """
+
+    model: str = ""
+    latent: Latent = Direct()
+    look: Look = Look(psi=1.0)
+    directions: tuple[Push, ...] = ()
+    """Every attribute, component and dimension with a slider, as in :class:`ExploreState`."""
+    walk: Walk = Walk(speed="even")
+    tray: tuple[TrayItem, ...] = ()
+    pad: Pad = Pad()
+    piles: Piles = Piles()
+    sampled: bool = False
+    """Pictures stand for a draw from their distribution instead of its mean."""
+    seed: int = 0
+    """Of that draw, and of the sampled grid."""
+    temperature: float = 0.8
+    axis_x: int = 0
+    axis_y: int = 1
+    """Which principal components the map of the latent space shows."""
+
+
+class KeptIterate(_State, frozen=True, kw_only=True):
+    """A run as it was before iteration ``at``: its picture, and picture with optimiser to go on from."""
+
+    at: int
+    picture: str
+    start: str = ""
+
+
+class StyleState(_State, frozen=True, kw_only=True):
+    """What the Style panel edits.
+
+    ``run`` is the request that Start would make (its ``model`` "" means the embedded feature network); ``solo`` and
+    ``mute`` name sliders ("style relu3_1") and act when the request is made.  ``kept`` are the iterates of the last
+    run, ``made`` is that run.
+    """
+
+    mode: Literal["run", "pass"] = "run"
+    run: Stylize = Stylize(model="", content="")
+    solo: tuple[str, ...] = ()
+    mute: tuple[str, ...] = ()
+    kept: tuple[KeptIterate, ...] = ()
+    made: Stylize | None = None
+    painter: str = ""
+    """The feed-forward network."""
+    strength: float = 1.0
 
 
 class Bookmark(_State, frozen=True, kw_only=True):
@@ -96,9 +177,15 @@ class Session(_State, frozen=True, kw_only=True):
     models: tuple[ModelRef, ...] = ()
     explore: ExploreState = ExploreState()
     mix: MixState = MixState()
+    style: StyleState = StyleState()
+    morph: MorphState = MorphState()
     bookmarks: tuple[Bookmark, ...] = ()
     gallery: tuple[GalleryItem, ...] = ()
     canvas_background: Literal["dark", "checker"] = "dark"
+
+
+REFERENCES = frozenset({"asset", "picture", "thumbnail", "content", "mask", "start"})
+"""Fields whose text is the sha256 of an asset."""
 
 
 def assets_of(value: msgspec.Struct) -> frozenset[str]:
@@ -109,7 +196,7 @@ def assets_of(value: msgspec.Struct) -> frozenset[str]:
         if isinstance(part, msgspec.Struct):
             for field in part.__struct_fields__:
                 inner = getattr(part, field)
-                if field in {"asset", "picture", "thumbnail"} and isinstance(inner, str):
+                if field in REFERENCES and isinstance(inner, str):
                     if inner:
                         found.add(inner)
                 else:

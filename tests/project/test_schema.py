@@ -37,12 +37,15 @@ LATENTS = {
     "Mixed": {},
     "Direct": {},
     "Noise": {"mode": "const", "seed": 0, "strength": 1.0, "layers": ()},
-    "Direction": {"index": 0, "asset": ""},
+    "Frame": {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0, "fill": "edge", "colour": "#ffffff"},
+    "Encoded": {"frame": None, "sample": None, "name": ""},
+    "DataPoint": {},
+    "Direction": {"index": 0, "asset": "", "clean": False},
     "Push": {"name": "", "amount": 0.0, "first": 0, "last": -1},
     "LabelValue": {},
-    "Look": {"space": "w", "psi": 0.7, "cutoff": None, "labels": (), "noise": NOISE, "pushes": ()},
+    "Look": {"space": "w", "psi": 0.7, "cutoff": None, "labels": (), "noise": NOISE, "pushes": (), "rows": 0, "columns": 0},
     "Key": {"seconds": 1.0, "easing": "smooth", "name": ""},
-    "Walk": {"keys": (), "curve": "cubic", "loop": True, "fps": 24, "noise_loop": False},
+    "Walk": {"keys": (), "curve": "cubic", "loop": True, "fps": 24, "noise_loop": False, "speed": "keys"},
 }
 REQUESTS = {
     "Render": {"look": LOOK, "size": 0},

@@ -1,0 +1,65 @@
+"""An autoencoder seen as a generator: its latent is z and w at once, so that whatever plays with w plays with it."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from studio.nets.roles import Autoencoder, Layer, Noise
+
+
+class AutoencoderGenerator(nn.Module):
+    """The drawing half of ``net`` as a :class:`~studio.nets.roles.Generator` with one layer.
+
+    ``z_dim == w_dim``: D, or C * rows * columns of a spatial latent in the order ``[C, rows, columns]``.  The mean w is
+    zero, and ``psi`` shrinks towards it: the temperature of a draw.
+    """
+
+    c_dim = 0
+    num_ws = 1
+
+    def __init__(self, net: Autoencoder, rows: int = 0, columns: int = 0) -> None:
+        super().__init__()
+        self.net = net
+        own = net.resolution // net.factor if net.spatial else 0
+        self.rows, self.columns = (rows or own, columns or own) if net.spatial else (0, 0)
+        self.resolution = net.resolution
+        self.z_dim = self.w_dim = net.latent_dim * (self.rows * self.columns if net.spatial else 1)
+        device = next(iter(net.parameters())).device if isinstance(net, nn.Module) else torch.device("cpu")
+        self.register_buffer("w_mean", torch.zeros(self.w_dim, device=device), persistent=False)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        return (Layer(0, "latent", self.resolution, "coarse"),)
+
+    @property
+    def w_avg(self) -> torch.Tensor:
+        return self.get_buffer("w_mean")
+
+    @property
+    def low_resolutions(self) -> tuple[int, ...]:
+        return ()
+
+    def map(
+        self, z: torch.Tensor, labels: torch.Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
+    ) -> torch.Tensor:
+        del labels
+        return (z if cutoff == 0 else z * psi)[:, None]
+
+    def synthesize(
+        self,
+        ws: torch.Tensor,
+        noise: Noise = "const",
+        *,
+        strength: float | torch.Tensor = 1.0,
+        size: int | None = None,
+    ) -> torch.Tensor:
+        del noise, strength, size
+        z = ws[:, 0]
+        if self.net.spatial:
+            z = z.reshape(-1, self.net.latent_dim, self.rows, self.columns)
+        return self.net.decode(z)
+
+    def latent(self, z: torch.Tensor) -> torch.Tensor:
+        """A latent ``[N, D]`` or ``[N, C, rows, columns]`` of the autoencoder as ws ``[N, 1, w_dim]``."""
+        return z.reshape(z.shape[0], 1, -1)
