@@ -43,7 +43,16 @@ LATENTS = {
     "Direction": {"index": 0, "asset": "", "clean": False},
     "Push": {"name": "", "amount": 0.0, "first": 0, "last": -1},
     "LabelValue": {},
-    "Look": {"space": "w", "psi": 0.7, "cutoff": None, "labels": (), "noise": NOISE, "pushes": (), "rows": 0, "columns": 0},
+    "Look": {
+        "space": "w",
+        "psi": 0.7,
+        "cutoff": None,
+        "labels": (),
+        "noise": NOISE,
+        "pushes": (),
+        "rows": 0,
+        "columns": 0,
+    },
     "Key": {"seconds": 1.0, "easing": "smooth", "name": ""},
     "Walk": {"keys": (), "curve": "cubic", "loop": True, "fps": 24, "noise_loop": False, "speed": "keys"},
 }
