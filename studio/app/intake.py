@@ -119,7 +119,8 @@ class Intake(QObject):
                 return
         if window.panel is not None and window.panel.accept_ingredient(recipe.request, title):
             return
-        if window.recall(recipe.request, panel_for(recipe.request)):
+        card = window.models.card(str(getattr(recipe.request, "model", "")))
+        if window.recall(recipe.request, panel_for(recipe.request, card.role if card is not None else "generator")):
             window.notify(
                 self.tr("The recipe of “{title}” is back. Undo returns to what was before.").format(title=title),
                 good=True,

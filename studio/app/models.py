@@ -15,9 +15,10 @@ from studio.app.dialogs import Dialog
 from studio.app.document import Document
 from studio.app.files import Files
 from studio.base.errors import StudioError
-from studio.checkpoints.card import ModelCard
+from studio.checkpoints.card import ModelCard, Role
 from studio.checkpoints.library import SUFFIXES, Library
 from studio.project.session import ModelRef, Session
+from studio.project.style import FIXED_FEATURES
 from studio.widgets.parts import label
 
 if TYPE_CHECKING:
@@ -28,10 +29,16 @@ PATTERNS = "(" + " ".join(f"*{suffix}" for suffix in SUFFIXES) + ")"
 
 def used_models(session: Session) -> set[str]:
     """The sha256 of every model that something in the session needs ("" for the embedded one is left out)."""
-    found = {session.explore.model, session.mix.model}
+    found = chosen_models(session)
     found.update(mark.model for mark in session.bookmarks)
     found.update(getattr(item.request, "model", "") for item in session.gallery)
-    return found - {""}
+    return found - {"", FIXED_FEATURES}
+
+
+def chosen_models(session: Session) -> set[str]:
+    """The sha256 of the models that the workspaces are set to ("" for embedded ones)."""
+    style = session.style
+    return {session.explore.model, session.mix.model, session.morph.model, style.run.model, style.painter}
 
 
 class Models(QObject):
@@ -66,15 +73,15 @@ class Models(QObject):
             self._entries = list(self.library.entries())
         return self._entries
 
-    def card(self, model: str) -> ModelCard | None:
-        """By sha256; "" is the embedded default generator; None when it is missing."""
+    def card(self, model: str, role: Role = "generator") -> ModelCard | None:
+        """By sha256; "" is the embedded default of ``role``; None when it is missing."""
         if not model:
-            return self.library.default("generator")
+            return self.library.default(role)
         return next((card for card in self.entries() if card.sha256 == model), None)
 
-    def generators(self) -> list[ModelCard]:
-        """The generators, embedded first."""
-        return [card for card in self.entries() if card.role == "generator"]
+    def of_role(self, role: Role) -> list[ModelCard]:
+        """The usable models with this role, embedded first."""
+        return [card for card in self.entries() if card.role == role and card.usable]
 
     def missing(self) -> list[ModelRef]:
         """The models that the project needs and this computer does not have."""
@@ -181,11 +188,12 @@ class Models(QObject):
     # Following the document ----------------------------------------------------------------------------------
 
     def _note_used(self, before: Session, after: Session) -> None:
-        if before.explore.model == after.explore.model and before.mix.model == after.mix.model:
+        chosen = chosen_models(after)
+        if chosen_models(before) == chosen:
             return
         known = {ref.sha256 for ref in after.models}
         new: list[ModelRef] = []
-        for sha in sorted({after.explore.model, after.mix.model} - known - {""}):
+        for sha in sorted(chosen - known - {"", FIXED_FEATURES}):
             card = self.card(sha)
             if card is not None:
                 path = str(card.source or "")

@@ -48,7 +48,7 @@ from studio.base.paths import APP_NAME
 from studio.base.steps import UInt8Image
 from studio.checkpoints.library import Library
 from studio.panels.base import Panel
-from studio.panels.registry import entries
+from studio.panels.registry import HOME, entries
 from studio.project.assets import AssetStore
 from studio.project.latents import Latent, Look
 from studio.project.names import describe
@@ -57,7 +57,7 @@ from studio.widgets.parts import droppable, dropped
 from studio.widgets.toast import Notices
 
 if TYPE_CHECKING:
-    from studio.checkpoints.card import ModelCard
+    from studio.checkpoints.card import ModelCard, Role
     from studio.worker.bridge import Worker
 
 MB = 1 << 20
@@ -168,13 +168,13 @@ class MainWindow(QMainWindow):
         """ "fast" or "exact", for new requests."""
         return str(self.app_settings.get("precision"))
 
-    def card(self, model: str) -> ModelCard | None:
+    def card(self, model: str, role: Role = "generator") -> ModelCard | None:
         """The card of a model; see :class:`~studio.panels.base.Studio`."""
-        return self.models.card(model)
+        return self.models.card(model, role)
 
-    def generators(self) -> list[ModelCard]:
-        """The generators at hand."""
-        return self.models.generators()
+    def of_role(self, role: Role) -> list[ModelCard]:
+        """The models at hand that have this role."""
+        return self.models.of_role(role)
 
     def notify(self, message: StudioError | str, *, good: bool = False, reveal: Path | None = None) -> None:
         """A notice over the window; ``reveal`` adds a button that shows a file in its folder."""
@@ -454,8 +454,9 @@ class MainWindow(QMainWindow):
         """Work with a model from now on, in the workspace in front if it can."""
         if self.panel is not None and self.panel.accept_model(card):
             return
-        if card.role == "generator":
-            self.show_panel("explore")
+        home = HOME.get(card.role)
+        if home is not None and home in {entry.name for entry in entries()}:
+            self.show_panel(home)
             if self.panel is not None:
                 self.panel.accept_model(card)
 

@@ -26,18 +26,6 @@ if TYPE_CHECKING:
     from studio.project.assets import AssetStore
     from studio.project.requests import Precision
 
-_DOES_NOT: dict[str, str] = {
-    "generator": "It does not make pictures from latent codes.",
-    "autoencoder": "It does not turn pictures into codes and back.",
-    "features": "It is not a network that looks at pictures layer by layer.",
-    "stylizer": "It does not paint pictures in a style.",
-}
-_CHOOSE: dict[str, str] = {
-    "generator": "Choose a generator in the library.",
-    "autoencoder": "Choose an autoencoder in the library.",
-    "features": "Choose a feature network in the library.",
-    "stylizer": "Choose a style network in the library.",
-}
 CARD_S = 0.5
 """Seconds for which a card is not asked for again."""
 
@@ -230,9 +218,7 @@ class Context:
     def network(self, card: ModelCard, roles: tuple[Role, ...], precision: Precision | None = None) -> Any:
         """The network of a card, loaded and kept; :class:`ModelError` unless its role is one of ``roles``."""
         if card.role not in roles:
-            raise ModelError(
-                f"“{card.title or card.name}” cannot be used here.", _DOES_NOT[roles[0]], _CHOOSE[roles[0]]
-            )
+            raise _unfit(card.title or card.name, roles[0])
         wanted = self._effective(precision)
         found = self.models.peek(self._key(card, wanted), self._owner)
         if found is None and wanted == "exact":
@@ -356,6 +342,21 @@ def _weight_of(model: Any) -> int:
     """What a loaded model may come to hold: its weights, and for a prepared one their copies and kept activations."""
     prepared = hasattr(model, "clear_cache")
     return size_of(model) * (2 if prepared else 1) + int(getattr(model, "cache_limit", 0))
+
+
+def _unfit(name: str, role: Role) -> ModelError:
+    what = f"“{name}” cannot be used here."
+    if role == "autoencoder":
+        return ModelError(
+            what, "It does not turn pictures into codes and back.", "Choose an autoencoder in the library."
+        )
+    if role == "features":
+        return ModelError(
+            what, "It does not look at pictures layer by layer.", "Choose a feature network in the library."
+        )
+    if role == "stylizer":
+        return ModelError(what, "It does not paint pictures in a style.", "Choose a style network in the library.")
+    return ModelError(what, "It does not make pictures from latent codes.", "Choose a generator in the library.")
 
 
 def _missing(sha: str) -> ModelError:

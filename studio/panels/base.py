@@ -25,7 +25,7 @@ from studio.project.latents import Latent, Look
 from studio.project.session import Bookmark, ModelRef, Session
 
 if TYPE_CHECKING:
-    from studio.checkpoints.card import ModelCard
+    from studio.checkpoints.card import ModelCard, Role
     from studio.checkpoints.library import Library
     from studio.project.assets import AssetStore
     from studio.widgets.canvas import Canvas
@@ -155,15 +155,15 @@ class Studio(Protocol):
         """ "fast" or "exact", for new requests."""
         ...
 
-    def card(self, model: str) -> ModelCard | None:
-        """The card of a model by sha256; "" is the embedded default generator; None when it is missing.
+    def card(self, model: str, role: Role = "generator") -> ModelCard | None:
+        """The card of a model by sha256; "" is the embedded default of ``role``; None when it is missing.
 
         Requests carry ``card.sha256``, never "", so that a recipe means the same model for ever.
         """
         ...
 
-    def generators(self) -> list[ModelCard]:
-        """The generators at hand, embedded first (for model choosers)."""
+    def of_role(self, role: Role) -> list[ModelCard]:
+        """The usable models with this role, embedded first (for model choosers)."""
         ...
 
     def notify(self, message: StudioError | str, *, good: bool = False) -> None:

@@ -12,7 +12,9 @@ import msgspec
 from PySide6.QtCore import QCoreApplication
 
 from studio.project.latents import Mixed
+from studio.project.morph import Encode, LatentSpace
 from studio.project.requests import Matrix, Render
+from studio.project.style import Forecast, LayerThumbs, Paint, Recolour, StyleSheet, Stylize
 
 if TYPE_CHECKING:
     from studio.panels.base import Panel, Studio
@@ -41,6 +43,8 @@ class PanelEntry:
 _ALL = (
     PanelEntry("explore", "studio.panels.explore", "ExplorePanel", "explore"),
     PanelEntry("mix", "studio.panels.mix", "MixPanel", "mix"),
+    PanelEntry("style", "studio.panels.style", "StylePanel", "style"),
+    PanelEntry("morph", "studio.panels.morph", "MorphPanel", "morph"),
     PanelEntry("library", "studio.panels.library", "LibraryPanel", "library"),
 )
 
@@ -50,6 +54,8 @@ def _title(name: str) -> str:
     return {
         "explore": translate("Rail", "Explore"),
         "mix": translate("Rail", "Mix"),
+        "style": translate("Rail", "Style"),
+        "morph": translate("Rail", "Morph"),
         "library": translate("Rail", "Library"),
     }[name]
 
@@ -60,8 +66,18 @@ def entries() -> tuple[PanelEntry, ...]:
     return tuple(entry for entry in _ALL if find_spec(entry.module) is not None)
 
 
-def panel_for(request: msgspec.Struct) -> str:
-    """The workspace that a recipe belongs to."""
+HOME: dict[str, str] = {"generator": "explore", "autoencoder": "morph", "features": "style", "stylizer": "style"}
+"""The workspace in which a model of a role is at home."""
+_STYLE = (Stylize, Recolour, Paint, LayerThumbs, StyleSheet, Forecast)
+_MORPH = (Encode, LatentSpace)
+
+
+def panel_for(request: msgspec.Struct, role: str = "generator") -> str:
+    """The workspace that a recipe belongs to; ``role`` is that of its model (a picture's request does not tell)."""
+    if isinstance(request, _STYLE):
+        return "style"
+    if isinstance(request, _MORPH) or role == "autoencoder":
+        return "morph"
     if isinstance(request, Matrix) or (isinstance(request, Render) and isinstance(request.latent, Mixed)):
         return "mix"
     return "explore"

@@ -109,11 +109,11 @@ def test_importing_uses_the_model_and_removing_forgets_it(
     window: MainWindow, qtbot: QtBot, library: Library, fixtures: Path
 ) -> None:
     window.models.import_files([fixtures / "stylegan2_uncond_32px.safetensors"])
-    qtbot.waitUntil(lambda: len(window.models.generators()) == 2, timeout=60_000)
-    card = next(card for card in window.models.generators() if not card.embedded)
+    qtbot.waitUntil(lambda: len(window.models.of_role("generator")) == 2, timeout=60_000)
+    card = next(card for card in window.models.of_role("generator") if not card.embedded)
     qtbot.waitUntil(lambda: window.document.session.explore.model == card.sha256)
     window.models.remove(card)
-    qtbot.waitUntil(lambda: len(window.models.generators()) == 1)
+    qtbot.waitUntil(lambda: len(window.models.of_role("generator")) == 1)
     assert library.card(card.sha256) is None and window.models.anything_missing()
 
 
@@ -121,4 +121,4 @@ def test_a_file_that_is_no_model_is_told_and_nothing_changes(window: MainWindow,
     (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'echo no'\ntR.")
     window.models.import_files([tmp_path / "bad.pkl"])
     qtbot.waitUntil(lambda: bool(window.notices.notices()), timeout=60_000)
-    assert len(window.models.generators()) == 1
+    assert len(window.models.of_role("generator")) == 1

@@ -148,13 +148,13 @@ class PaperStudio:
         self.ran: list[str] = []
         self.target: Path | None = None
 
-    def card(self, model: str) -> ModelCard | None:
+    def card(self, model: str, role: str = "generator") -> ModelCard | None:
         # A new object each time, as a library that reads its folder gives it.
-        found = next((c for c in self.cards if model in ("", c.sha256)), None)
+        found = next((c for c in self.cards if model == c.sha256 or (not model and c.role == role)), None)
         return found.changed() if found is not None else None
 
-    def generators(self) -> list[ModelCard]:
-        return list(self.cards)
+    def of_role(self, role: str) -> list[ModelCard]:
+        return [card for card in self.cards if card.role == role and card.usable]
 
     def notify(self, message: Any, *, good: bool = False) -> None:
         self.told.append(str(message))

@@ -130,7 +130,7 @@ class GeneratorPanel(Panel):
             self.model_shown()
             self.studio.picture_changed(self)
         known = next((m.name for m in self.studio.document.session.models if m.sha256 == sha), self.tr("Model"))
-        self.models.set_models(self.studio.generators(), self.sha, known if card is None else "")
+        self.models.set_models(self.studio.of_role("generator"), self.sha, known if card is None else "")
 
     def model_line(self) -> str:
         return model_line(self.card)
