@@ -19,8 +19,9 @@ from typing import Any, Protocol
 from studio.base.errors import ModelError, StudioError
 from studio.base.steps import Progress, Steps
 from studio.checkpoints.card import ModelCard, Role
+from studio.checkpoints.facts import COMPUTED
+from studio.checkpoints.folders import SUFFIXES as SUFFIXES
 
-SUFFIXES = (".safetensors", ".pkl", ".pt", ".pth", ".ckpt", ".tar", ".bin")
 _MAX_CARD = 1 << 20
 
 
@@ -86,7 +87,7 @@ class Library:
         """Read a checkpoint of any layout and keep it, as steps with progress.
 
         Returns the card.  A model that is here already is not kept twice: only what was assumed is brought up to
-        date.  Raises :class:`ModelError` for a file that is no sound generator; nothing is left behind then.
+        date.  Raises :class:`ModelError` for a file that is no sound network; nothing is left behind then.
         """
         from studio.checkpoints.load import load_steps
 
@@ -206,9 +207,14 @@ def _keep(tensors: Mapping[str, Any], card: ModelCard, target: Path) -> Steps[Mo
     """Write the canonical copy and then its card; whole or not at all."""
     from studio.checkpoints.formats.safetensors import write_safetensors
 
-    metadata = {"format": "latent-studio", "role": card.role, "source_sha256": card.sha256}
+    metadata = {
+        "format": "latent-studio",
+        "role": card.role,
+        "architecture": card.architecture,
+        "source_sha256": card.sha256,
+    }
     for name, value in card.hyper.items():
-        if name not in ("layers", "low_resolutions", "layout", "container"):
+        if name not in (*COMPUTED, *metadata, "layout", "container", "files"):
             metadata[name] = value if isinstance(value, str) else json.dumps(value)
     listed = [{"name": a.name, "value": a.value, "why": a.why, "choices": list(a.choices)} for a in card.assumptions]
     metadata["assumptions"] = json.dumps(listed)

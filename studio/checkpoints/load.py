@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 from studio.base.errors import ModelError, StudioError
 from studio.base.steps import Progress, Steps, run
 from studio.checkpoints.card import Assumption, ModelCard
+from studio.checkpoints.companions import Beside
+from studio.checkpoints.facts import facts, title
 from studio.checkpoints.families.base import Recognised
 from studio.checkpoints.families.registry import recognise
 from studio.checkpoints.files import OpenFile
+from studio.checkpoints.folders import config_beside, model_file, shown_name
 from studio.checkpoints.formats.contents import Contents, read_contents
 from studio.checkpoints.lazy import Lazy
 from studio.checkpoints.limits import plain, too_much
@@ -24,12 +28,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 _SLACK = 8 << 20
-_TITLES = {
-    "stylegan2": "StyleGAN2",
-    "stylegan3-t": "StyleGAN3 T",
-    "stylegan3-r": "StyleGAN3 R",
-    "dcgan": "DCGAN",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +41,12 @@ class LoadedModel:
 def load_model(
     path: str | os.PathLike[str], *, device: str = "cpu", assumptions: Mapping[str, Any] | None = None
 ) -> LoadedModel:
-    """Load the generator in ``path``, whatever made it.  Never executes the file.
+    """Load the network in ``path``, whatever made it.  Never executes the file.
 
-    ``assumptions`` replaces assumed values by name (those of ``card.assumptions``).  Raises :class:`ModelError` with a
-    sentence for everything that is not a sound generator.
+    ``path`` may be a folder (a diffusers model or pipeline), or one file of a network in several: the others are found
+    beside it.  The network implements its role of :mod:`studio.nets.roles`, as ``card.role`` says.  ``assumptions``
+    replaces assumed values by name (those of ``card.assumptions``).  Raises :class:`ModelError` with a sentence for
+    everything that is not a sound network of a known kind.
     """
     return run(load_steps(path, device=device, assumptions=assumptions))
 
@@ -57,42 +57,71 @@ def inspect(path: str | os.PathLike[str], *, assumptions: Mapping[str, Any] | No
     Kinds that are recognised but not usable yet get a card too (``usable`` False, the sentence in ``notes``).
     Raises :class:`ModelError` for everything else.
     """
-    with OpenFile(path) as file:
-        contents = read_contents(file)
-        recognised, _ = recognise(contents)
-        sha = file.sha256()
-        side, said = _sidecar(file.path, sha)
+    with ExitStack() as stack:
+        found = _open(path, stack)
+        recognised = found.recognised
+        shas = {file.path: file.sha256() for file in found.files.values()}
+        side, said = _sidecar(found.file.path, shas[found.file.path])
         if recognised.make is None:
-            return _card(file, contents, recognised, sha, None, side, (), said)
+            return _card(found, shas, None, side, (), said)
         values, told = _settle(recognised, side, assumptions)
-        return _card(file, contents, recognised, sha, _skeleton(recognised, values, file.size), side, told, said)
+        return _card(found, shas, _skeleton(recognised, values, found.size), side, told, said)
 
 
 def load_steps(
     path: str | os.PathLike[str], *, device: str = "cpu", assumptions: Mapping[str, Any] | None = None
 ) -> Steps[LoadedModel]:
     """Like :func:`load_model`, as steps with progress."""
-    with OpenFile(path) as file:
+    with ExitStack() as stack:
         yield Progress(0, 0, "Reading the file")
-        contents = read_contents(file)
-        recognised, _ = recognise(contents)
+        found = _open(path, stack)
+        recognised = found.recognised
         if recognised.make is None:
             raise ModelError(recognised.sentence)
-        _check_amount(recognised, file)
+        _check_amount(recognised, found.size)
         # The skeleton has names and shapes only: a file that does not fit is refused before a number is read.
-        _skeleton(recognised, {a.name: a.value for a in recognised.assumptions}, file.size)
-        sha = ""
-        for done, name in file.hashing():
-            sha = name
-            yield Progress(done, file.size, "Checking the file")
-        side, said = _sidecar(file.path, sha)
+        _skeleton(recognised, {a.name: a.value for a in recognised.assumptions}, found.size)
+        shas: dict[Path, str] = {}
+        before = 0
+        for file in found.files.values():
+            for done, name in file.hashing():
+                shas[file.path] = name
+                yield Progress(before + done, found.size, "Checking the file")
+            before += file.size
+        side, said = _sidecar(found.file.path, shas[found.file.path])
         values, told = _settle(recognised, side, assumptions)
-        network = _skeleton(recognised, values, file.size)
+        network = _skeleton(recognised, values, found.size)
         yield from _fill(network, recognised)
         if recognised.finish is not None:
             recognised.finish(network)
-        card = _card(file, contents, recognised, sha, network, side, told, said)
+        card = _card(found, shas, network, side, told, said)
     return LoadedModel(card, network.to(device))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """An opened file, what is in it, and the files that belong to it."""
+
+    file: OpenFile
+    contents: Contents
+    recognised: Recognised
+
+    @property
+    def files(self) -> dict[str, OpenFile]:
+        """All files by part, the main one first; one file that is everything has no part's name."""
+        return self.recognised.files or {"": self.file}
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files.values())
+
+
+def _open(path: str | os.PathLike[str], stack: ExitStack) -> _Found:
+    file = stack.enter_context(OpenFile(model_file(path)))
+    contents = read_contents(file)
+    recognised, _ = recognise(contents, Beside(file, stack), config_beside(file.path))
+    return _Found(file, contents, recognised)
 
 
 def _settle(
@@ -132,12 +161,12 @@ def _possible(value: Any, a: Assumption) -> bool:
     return number and value > 0 and any(isinstance(choice, float) for choice in a.choices)
 
 
-def _check_amount(recognised: Recognised, file: OpenFile) -> None:
+def _check_amount(recognised: Recognised, size: int) -> None:
     """Names that share numbers could ask for far more memory than the file has bytes."""
     wanted = sum(t.stored for t in recognised.tensors.values())
-    if wanted > 1.25 * file.size + _SLACK:
+    if wanted > 1.25 * size + _SLACK:
         raise too_much(
-            f"its tensors would take {wanted >> 20:,} MB", f"what a file of {file.size / (1 << 20):.1f} MB can hold"
+            f"its tensors would take {wanted >> 20:,} MB", f"what a file of {size / (1 << 20):.1f} MB can hold"
         )
 
 
@@ -216,44 +245,45 @@ def _sidecar(path: Path, sha: str) -> tuple[ModelCard | None, tuple[str, ...]]:
 
 
 def _card(
-    file: OpenFile,
-    contents: Contents,
-    recognised: Recognised,
-    sha: str,
+    found: _Found,
+    shas: Mapping[Path, str],
     network: nn.Module | None,
     side: ModelCard | None,
     told: tuple[Assumption, ...],
     said: tuple[str, ...],
 ) -> ModelCard:
+    recognised, contents = found.recognised, found.contents
     hyper: dict[str, Any] = {"layout": recognised.source, "container": contents.container, **recognised.hyper}
     notes = [*recognised.notes, *said]
     if contents.foreign:
         some = ", ".join(contents.foreign[:3]) + (" ..." if len(contents.foreign) > 3 else "")
         notes.append(f"The file asks for code that was not run: {some}.")
-    title = file.path.stem
-    if network is not None:
-        net: Any = network
-        hyper.update(net.hyper)
-        hyper["layers"] = [
-            {"index": row.index, "name": row.name, "resolution": row.resolution, "band": row.band} for row in net.layers
+    if len(found.files) > 1:
+        others = ", ".join(f"“{plain(f.path.name)}”" for f in found.files.values() if f is not found.file)
+        notes.append(f"It was put together with {others}.")
+        hyper["files"] = [
+            {"part": part, "name": plain(f.path.name), "sha256": shas[f.path]} for part, f in found.files.items()
         ]
-        hyper["low_resolutions"] = list(net.low_resolutions)
-        known = _TITLES.get(recognised.architecture, recognised.architecture)
-        title = f"{file.path.stem} ({known}, {net.resolution} px)"
+    main = next(iter(found.files.values()))
+    stem = shown_name(main.path)
+    named = stem
+    if network is not None:
+        hyper.update(facts(recognised.role, network))
+        named = title(stem, recognised.architecture, recognised.role, hyper)
     elif recognised.sentence:
         notes.insert(0, recognised.sentence)
     card = ModelCard(
-        name=file.path.stem,
-        title=title,
+        name=stem,
+        title=named,
         role=recognised.role,
         architecture=recognised.architecture,
         hyper=hyper,
-        sha256=sha,
-        source=str(file.path),
+        sha256=shas[main.path],
+        source=str(main.path),
         assumptions=told,
         precision=_precision(recognised.tensors),
         notes=tuple(notes),
-        size=file.size,
+        size=found.size,
         usable=network is not None,
     )
     if side is None:

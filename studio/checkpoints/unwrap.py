@@ -33,8 +33,14 @@ SKIPPED = (
     "args",
     "opts",
 )
-PREFIXES = ("module.", "netG.", "_orig_mod.", "model.", "decoder.", "generator.", "g_ema.", "G_ema.", "net.")
-PARTS = ("decoder.", "generator.", "g_ema.", "G_ema.", "netG.", "generator_ema.", "model_ema.", "G.", "gen.")
+PREFIXES = (
+    *("module.", "netG.", "_orig_mod.", "model.", "decoder.", "generator.", "g_ema.", "G_ema.", "net."),
+    *("first_stage_model.", "vae."),
+)
+PARTS = (
+    *("first_stage_model.", "vae.", "decoder.", "generator.", "g_ema.", "G_ema.", "netG.", "generator_ema."),
+    *("model_ema.", "G.", "gen."),
+)
 """Networks that stand beside others in one table."""
 
 
@@ -48,6 +54,8 @@ class Candidate:
     outer: dict[str, Any] = field(default_factory=dict)
     """The table around it (``latent_avg`` stands there)."""
     metadata: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    """The settings that stand beside the file (``config.json``), unchecked."""
     modules: dict[str, Node] = field(default_factory=dict)
     """For pickled modules: every sub-module by dotted name."""
     tensorflow: dict[str, Any] | None = None
@@ -138,7 +146,7 @@ def _node(
     if isinstance(inside.get("_modules"), dict):
         raw, modules = state_dict_of(node)
         tensors, bad = _tensors(raw)
-        yield Candidate(tensors, trail, outer, metadata, modules, bad=bad)
+        yield Candidate(tensors, trail, outer, metadata, modules=modules, bad=bad)
         return
     # A training state object: its attributes may hold a state dict.
     yield from _walk(inside, trail, outer, metadata, depth + 1, seen)

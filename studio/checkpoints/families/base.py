@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.base.errors import ModelError
 from studio.checkpoints.card import Assumption, Role
+from studio.checkpoints.files import OpenFile
 from studio.checkpoints.lazy import Lazy, made
 from studio.checkpoints.limits import plain
 from studio.checkpoints.unwrap import Candidate
@@ -25,8 +26,10 @@ class Recognised:
     """A network that was recognised.
 
     ``make`` builds it from tensors without numbers (and raises :class:`ModelError` naming every key that does not
-    fit); ``tensors`` are the numbers under the canonical names; ``optional`` are values for what no file needs to
-    say.  Without ``make`` it is a kind that cannot be used yet, and ``sentence`` says so.
+    fit); ``tensors`` are the numbers under the canonical names, those of ``network.state_dict()``; ``optional`` are
+    values for what no file needs to say.  The network is built without numbers and given them afterwards, so a buffer
+    that is not in its state dict must not hold numbers of its own.  Without ``make`` it is a kind that cannot be used
+    yet, and ``sentence`` says so.
     """
 
     role: Role
@@ -42,9 +45,20 @@ class Recognised:
     notes: tuple[str, ...] = ()
     hyper: dict[str, Any] = field(default_factory=dict)
     sentence: str = ""
+    files: dict[str, OpenFile] = field(default_factory=dict)
+    """The files of a network in several parts, by part, the main one first (see :mod:`studio.checkpoints.companions`);
+    empty when the opened file is all there is."""
 
 
 Detector = Callable[[Candidate], Recognised | None]
+
+SURPRISES = (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, ZeroDivisionError)
+"""What a stranger's names and shapes may make a detector raise: the file's fault, not ours."""
+
+
+def ours(c: Candidate, architecture: str) -> bool:
+    """True for a copy that our own library (or training) wrote of a network of this architecture."""
+    return c.metadata.get("format") == "latent-studio" and c.metadata.get("architecture") == architecture
 
 
 class Taking:

@@ -1,15 +1,23 @@
-"""All detectors, in the order in which they are asked.  A new family is one module here and one line below."""
+"""All detectors, in the order in which they are asked.  A new family is one module here and one line below.
+
+Networks in one file are ``DETECTORS``; those that come in several files are ``IN_PARTS`` (asked afterwards, see
+:mod:`studio.checkpoints.companions`); what is known and cannot be used is in ``others``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
 from studio.base.errors import ModelError
+from studio.checkpoints.companions import Beside, Several, gather
 from studio.checkpoints.families import dcgan, genforce, others, rosinality, stylegan2, stylegan3, tensorflow
-from studio.checkpoints.families.base import Detector, Recognised
+from studio.checkpoints.families.base import SURPRISES, Detector, Recognised
 from studio.checkpoints.formats.contents import Contents
 from studio.checkpoints.limits import damaged, plain, too_much
 from studio.checkpoints.unwrap import Candidate, candidates, to_lazy
 
-GENERATORS: tuple[Detector, ...] = (
+DETECTORS: tuple[Detector, ...] = (
     stylegan2.detect,
     stylegan3.detect,
     tensorflow.detect,
@@ -17,20 +25,36 @@ GENERATORS: tuple[Detector, ...] = (
     genforce.detect,
     dcgan.detect,
 )
+_Answer = TypeVar("_Answer")
+
+IN_PARTS: tuple[Several, ...] = ()
 MAX_TENSORS = 4096
-"""Tensors of one generator (StyleGAN2 at 1024 px has about 200)."""
+"""Tensors of one network, whatever else its file holds (StyleGAN2 at 1024 px has about 200, SDXL's autoencoder 250)."""
 
 
-def recognise(contents: Contents) -> tuple[Recognised, Candidate]:
-    """What the file holds.  Raises :class:`ModelError` saying what it looks like when it is nothing known."""
+KNOWN = (
+    "StyleGAN2, StyleGAN3 and DCGAN generators, autoencoders (Stable Diffusion, TAESD, PyTorch-VAE) and style networks "
+    "are read."
+)
+
+
+def recognise(
+    contents: Contents, beside: Beside | None = None, config: Mapping[str, Any] | None = None
+) -> tuple[Recognised, Candidate]:
+    """What the file holds.  Raises :class:`ModelError` saying what it looks like when it is nothing known.
+
+    ``beside`` are its neighbours, where the other parts of a network in several files are looked for; ``config`` the
+    settings that stand beside it.
+    """
     found = candidates(contents)
     for candidate in found:
-        for detector in GENERATORS:
+        candidate.config = dict(config or {})
+    for candidate in found:
+        for detector in DETECTORS:
             recognised = _ask(detector, candidate)
             if recognised is None:
                 continue
-            if len(recognised.tensors) > MAX_TENSORS:
-                raise too_much(f"its generator has {len(recognised.tensors):,} tensors", f"{MAX_TENSORS:,} tensors")
+            _check_count(recognised)
             if candidate.bad:
                 name, what = next(iter(candidate.bad.items()))
                 raise ModelError(
@@ -39,6 +63,11 @@ def recognise(contents: Contents) -> tuple[Recognised, Candidate]:
                     "Save it again with ordinary (dense) tensors.",
                 )
             return recognised, candidate
+    for several in IN_PARTS:
+        whole = _ask(gather, several, found, beside)
+        if whole is not None:
+            _check_count(whole[0])
+            return whole
     for candidate in found:
         other = others.detect(candidate)
         if other is not None:
@@ -46,14 +75,19 @@ def recognise(contents: Contents) -> tuple[Recognised, Candidate]:
     raise _unknown(contents, found)
 
 
-def _ask(detector: Detector, candidate: Candidate) -> Recognised | None:
+def _ask(question: Callable[..., _Answer], *about: Any) -> _Answer:
     """One detector's answer.  Names and shapes of a stranger may surprise it: that is the file's fault."""
     try:
-        return detector(candidate)
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError, ZeroDivisionError) as exc:
+        return question(*about)
+    except SURPRISES as exc:
         raise damaged(
             "its tensors have names or shapes that make no sense", detail=f"{type(exc).__name__}: {exc}"
         ) from exc
+
+
+def _check_count(recognised: Recognised) -> None:
+    if len(recognised.tensors) > MAX_TENSORS:
+        raise too_much(f"its network has {len(recognised.tensors):,} tensors", f"{MAX_TENSORS:,} tensors")
 
 
 def _unknown(contents: Contents, found: list[Candidate]) -> ModelError:
@@ -63,7 +97,7 @@ def _unknown(contents: Contents, found: list[Candidate]) -> ModelError:
     few = bool(found) and len(found[0].tensors) <= 8 and all(len(t.shape) <= 3 for t in found[0].tensors.values())
     if lone is not None or (few and (directions & set(found[0].tensors) or _vectors(found[0]))):
         return ModelError(
-            "This looks like directions in a latent space, not a generator.",
+            "This looks like directions in a latent space, not a network.",
             "",
             "Load a generator first, then open this file under Directions in Explore.",
         )
@@ -77,14 +111,14 @@ def _unknown(contents: Contents, found: list[Candidate]) -> ModelError:
     if not found or not any(c.tensors for c in found):
         code = f" It asks for {', '.join(contents.foreign[:3])}, which was not run." if contents.foreign else ""
         return ModelError(
-            "There is no network in this file.", f"It holds no tensors.{code}", "Choose the checkpoint of a generator."
+            "There is no network in this file.", f"It holds no tensors.{code}", "Choose the checkpoint of a network."
         )
     best = max(found, key=lambda c: len(c.tensors))
     names = ", ".join(plain(n, 40) for n in list(best.tensors)[:3])
     return ModelError(
         "This is a checkpoint of a network that Latent Studio does not know.",
         f"It has {len(best.tensors):,} tensors: {names} ...",
-        "StyleGAN2, StyleGAN3 and DCGAN generators are read.",
+        KNOWN,
         detail="\n".join(f"{plain(n)} {list(t.shape)} {t.dtype}" for n, t in list(best.tensors.items())[:500]),
     )
 
