@@ -77,4 +77,72 @@ class Inversion:
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
-Result = Picture | Pictures | Array | Numbers | Directions | Inversion
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoding:
+    """A picture through an autoencoder and back.
+
+    ``mu``, ``logvar`` float32 of the latent's shape (``[D]`` or ``[C, rows, columns]``); ``image`` what the encoder
+    was shown and ``reconstruction`` what came back, ``[H, W, 3]`` uint8; ``error`` ``[H, W]`` float32 in 0..1, mean
+    absolute difference over the colours; ``sigma`` mean of exp(logvar / 2): how unsure the encoder is (0: it does not say);
+    ``psnr`` in dB over the 8-bit values.
+    """
+
+    mu: Float32Array
+    logvar: Float32Array
+    image: UInt8Image
+    reconstruction: UInt8Image
+    error: Float32Array
+    sigma: float
+    psnr: float
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Space:
+    """How encoded data lies in latent space.  N pictures, D dimensions (channels, of a spatial latent), k components.
+
+    ``mu`` ``[N, D]`` means; ``kl`` ``[D]`` mean nats of each dimension against N(0, 1); ``active`` ``[D]`` bool;
+    ``order`` ``[D]`` dimensions by KL, largest first.  ``histograms`` ``[D, B]`` counts of the means between ``edges``
+    ``[B + 1]`` (what lies outside is counted in the outermost bins); ``posterior`` ``[D, B]`` the same for the whole
+    distributions (expected counts), which N(0, 1) is to be held against.  ``components`` ``[k, D]`` principal
+    components of length 1, ``shares`` ``[k]`` of the variance; ``points`` ``[N, 2]`` the data along two of them,
+    from its mean, in the model's sigmas ``steps`` ``[2]``: ``mean + x * steps[0] * component + y * steps[1] * component``.
+    ``labels`` name -> uint8 ``[N]``.
+    """
+
+    mu: Float32Array
+    kl: Float32Array
+    active: npt.NDArray[np.bool_]
+    order: npt.NDArray[np.intp]
+    histograms: Float32Array
+    posterior: Float32Array
+    edges: Float32Array
+    components: Float32Array
+    shares: Float32Array
+    points: Float32Array
+    steps: Float32Array
+    labels: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attribute:
+    """A direction made from two piles.
+
+    ``asset``: npy float32 ``[1, w_dim]`` of length 1, for ``Direction(kind="stored")``; ``sigma``: standard deviation
+    of w along it; ``separability`` 0..1: balanced accuracy on examples that were left out (0.5: chance); ``having``,
+    ``lacking``: where the examples of the piles lie along it, in sigmas from the middle between the piles;
+    ``shrink`` 0..1: how far it is the bare difference of the means (1) and not the whitened direction (0).
+    """
+
+    asset: str
+    name: str
+    separability: float
+    sigma: float
+    having: Float32Array
+    lacking: Float32Array
+    shrink: float
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+Result = Picture | Pictures | Array | Numbers | Directions | Inversion | Encoding | Space | Attribute

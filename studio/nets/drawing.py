@@ -11,8 +11,8 @@ from studio.nets.roles import Autoencoder, Layer, Noise
 class AutoencoderGenerator(nn.Module):
     """The drawing half of ``net`` as a :class:`~studio.nets.roles.Generator` with one layer.
 
-    ``z_dim == w_dim``: D, or C * rows * columns of a spatial latent in the order ``[C, rows, columns]``.  The mean w is
-    zero, and ``psi`` shrinks towards it: the temperature of a draw.
+    ``resolution`` is the width of its pictures.  ``z_dim == w_dim``: D, or C * rows * columns of a spatial latent in
+    the order ``[C, rows, columns]``.  The mean w is zero, and ``psi`` shrinks towards it: the temperature of a draw.
     """
 
     c_dim = 0
@@ -23,7 +23,7 @@ class AutoencoderGenerator(nn.Module):
         self.net = net
         own = net.resolution // net.factor if net.spatial else 0
         self.rows, self.columns = (rows or own, columns or own) if net.spatial else (0, 0)
-        self.resolution = net.resolution
+        self.resolution = self.columns * net.factor if net.spatial else net.resolution
         self.z_dim = self.w_dim = net.latent_dim * (self.rows * self.columns if net.spatial else 1)
         device = next(iter(net.parameters())).device if isinstance(net, nn.Module) else torch.device("cpu")
         self.register_buffer("w_mean", torch.zeros(self.w_dim, device=device), persistent=False)
@@ -35,6 +35,11 @@ class AutoencoderGenerator(nn.Module):
     @property
     def w_avg(self) -> torch.Tensor:
         return self.get_buffer("w_mean")
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """``(D,)`` or ``(C, rows, columns)``."""
+        return (self.net.latent_dim, self.rows, self.columns) if self.net.spatial else (self.net.latent_dim,)
 
     @property
     def low_resolutions(self) -> tuple[int, ...]:
@@ -57,7 +62,7 @@ class AutoencoderGenerator(nn.Module):
         del noise, strength, size
         z = ws[:, 0]
         if self.net.spatial:
-            z = z.reshape(-1, self.net.latent_dim, self.rows, self.columns)
+            z = z.reshape(-1, *self.latent_shape)
         return self.net.decode(z)
 
     def latent(self, z: torch.Tensor) -> torch.Tensor:

@@ -7,19 +7,21 @@ What acts where, in this order:
    is the weighted mean, given the weighted mean of its sources' lengths: a style network normalises z anyway, and a
    network that takes z as it comes stays on the shell where its training data lay.  What has no z (stored w, mixes,
    the mean) makes the whole blend happen in w;
-3. truncation towards the mean w.  It is an affine map, so truncating what enters a blend in w is the same as
-   truncating the blend.  A stored ``ws`` is taken as it is: it was settled when it was made, and a photograph that
-   was found with care must not drift away from itself because seeds beside it are truncated;
+3. truncation towards the mean w (of an autoencoder, whose mean is zero: the temperature of a draw).  It is an affine
+   map, so truncating what enters a blend in w is the same as truncating the blend.  A stored ``ws`` and an encoded
+   picture are taken as they are: they were settled when they were made, and a photograph that was found with care must
+   not drift away from itself because seeds beside it are truncated;
 4. pushes along directions (:mod:`.directions`), which truncation therefore never shrinks.
 
-Weights of exactly 1 pass their source through untouched, bit for bit.
+Weights of exactly 1 pass their source through untouched, bit for bit.  Sums with negative weights (the analogy
+D = B + C - A) are added in float64 and rounded once.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -31,10 +33,26 @@ from studio.engine.context import Context
 from studio.engine.explore.labels import free_labels, groups_of
 from studio.engine.explore.walks import Mix, at
 from studio.engine.mix.weights import normalised
-from studio.nets.roles import Generator
+from studio.engine.morph.encodings import companions, grid_of, moments
+from studio.nets.drawing import AutoencoderGenerator
+from studio.nets.roles import Autoencoder, Generator
 from studio.nets.roles import Noise as NetNoise
 from studio.nets.tensors import truncate
-from studio.project.latents import Blend, Direct, Latent, Look, MapPoint, Mixed, Noise, Part, Seed, Stored, Walk
+from studio.project.latents import (
+    Blend,
+    DataPoint,
+    Direct,
+    Encoded,
+    Latent,
+    Look,
+    MapPoint,
+    Mixed,
+    Noise,
+    Part,
+    Seed,
+    Stored,
+    Walk,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +69,28 @@ class Model:
         """Where its codes live."""
         return self.net.w_avg.device
 
+    @property
+    def autoencoder(self) -> Autoencoder | None:
+        """The autoencoder whose drawing half this is, if it is one."""
+        return self.net.net if isinstance(self.net, AutoencoderGenerator) else None
 
-def open_model(ctx: Context, sha: str, precision: str | None = None) -> Model:
-    """The generator of a request (``""``: the embedded one)."""
+    def on_grid(self, look: Look) -> Model:
+        """The same model with the grid of a spatial latent that the look asks for."""
+        net = self.net
+        if not isinstance(net, AutoencoderGenerator) or not net.net.spatial:
+            return self
+        rows, columns = grid_of(net.net, look.rows, look.columns)
+        if (rows, columns) == (net.rows, net.columns):
+            return self
+        return replace(self, net=cast(Generator, AutoencoderGenerator(net.net, rows, columns)))
+
+
+def open_model(ctx: Context, sha: str, precision: str | None = None, look: Look | None = None) -> Model:
+    """The generator of a request (``""``: the embedded one); of a spatial autoencoder with the grid of the ``look``."""
     card = ctx.card(sha)
     net = ctx.generator(card.sha256, cast(Any, precision))
-    return Model(ctx, card.sha256, net, ctx.label_prior(card.sha256).groups)
+    model = Model(ctx, card.sha256, net, ctx.label_prior(card.sha256).groups)
+    return model if look is None else model.on_grid(look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +143,13 @@ def map_parts(point: MapPoint) -> tuple[Part, ...]:
     return tuple(Part(latent=Seed(seed=(a + 100 * b) % 2**32), weight=w) for a, b, w in corners if w > 0.0)
 
 
-def mean_point(points: Sequence[Point], weights: Sequence[float], curved: bool = False) -> Point:
-    """Blend before the mapping.  ``weights`` sum to 1; ``curved`` blends two along the great circle."""
+def mean_point(
+    points: Sequence[Point], weights: Sequence[float], curved: bool = False, *, keep_length: bool = True
+) -> Point:
+    """Blend before the mapping.  ``weights`` sum to 1; ``curved`` blends two along the great circle.
+
+    ``keep_length``: the weighted mean of the lengths (a bare sum otherwise, as an analogy wants it).
+    """
     if len(points) == 1:
         return points[0]
     labels = None
@@ -122,7 +161,7 @@ def mean_point(points: Sequence[Point], weights: Sequence[float], curved: bool =
     z = torch.stack([w * p.z.double() for p, w in zip(points, weights, strict=True)]).sum(dim=0)
     wanted = math.fsum(w * float(p.z.double().norm()) for p, w in zip(points, weights, strict=True))
     length = float(z.norm())
-    if wanted > 0.0 and length > 1e-6 * wanted:
+    if keep_length and wanted > 0.0 and length > 1e-6 * wanted:
         z = z * (wanted / length)
     return Point(z.float(), labels)
 
@@ -133,6 +172,9 @@ def mean_ws(codes: Sequence[Tensor], weights: Sequence[float], curved: bool, w_a
         return codes[0]
     if curved and len(codes) == 2:
         return slerp(codes[0] - w_avg, codes[1] - w_avg, weights[1]) + w_avg
+    if min(weights) < 0.0 and codes[0].device.type != "mps":  # Apple's GPUs have no doubles
+        exact = torch.stack([w * code.double() for w, code in zip(weights, codes, strict=True)])
+        return exact.sum(dim=0).to(codes[0].dtype)
     total = weights[0] * codes[0]
     for code, weight in zip(codes[1:], weights[1:], strict=True):
         total = total + weight * code
@@ -143,8 +185,9 @@ class Codes:
     """Latents of one model as ws ``[num_ws, w_dim]``, truncated as the look says, without its pushes."""
 
     def __init__(self, model: Model, look: Look) -> None:
-        self.model, self.look = model, look
-        self._net = model.net
+        self.model = model.on_grid(look)
+        self.look = look
+        self._net = self.model.net
 
     # Before the mapping -----------------------------------------------------------------------------------------
 
@@ -165,7 +208,8 @@ class Codes:
             points = [self.point(part) for part in parts]
             if any(p is None for p in points):
                 return None
-            return mean_point(cast("list[Point]", points), weights, curved)
+            positive = all(weight > 0.0 for weight in weights)
+            return mean_point(cast("list[Point]", points), weights, curved, keep_length=positive)
         return None
 
     def _labels(self, seed: int) -> Tensor | None:
@@ -215,6 +259,8 @@ class Codes:
             return self._net.w_avg.expand(self._net.num_ws, -1)
         if isinstance(latent, Mixed):
             return self._mixed(latent)
+        if isinstance(latent, Encoded | DataPoint):
+            return self._seen(latent)
         parts, weights, curved = _ingredients(latent)
         if len(parts) == 1:
             return self.ws(parts[0])
@@ -229,7 +275,11 @@ class Codes:
         if latent.form == "z":
             return self.map(cast(Point, self.point(latent)))
         values = self._asset(latent.asset)
+        if isinstance(net, AutoencoderGenerator) and values.ndim == 3 and values.shape == net.latent_shape:
+            values = values.reshape(-1)  # a latent as the encoder writes it: [C, rows, columns]
         if values.shape[-1] != net.w_dim:
+            if isinstance(net, AutoencoderGenerator) and net.net.spatial:
+                raise _other_grid(f"This one has the shape {tuple(values.shape)}, the picture {net.latent_shape}.")
             raise _unfit(latent, f"Its codes have {values.shape[-1]} numbers, those of this model {net.w_dim}.")
         rows = values.reshape(-1, net.w_dim).to(self.model.device)
         if rows.shape[0] == 1:
@@ -240,6 +290,27 @@ class Codes:
             raise _unfit(latent, f"It has {rows.shape[0]} layers, this model has {net.num_ws}.")
         settled = latent.form == "ws" or net.num_ws == 1
         return ws if settled else truncate(ws, net.w_avg, self.look.psi, self.look.cutoff)
+
+    def _seen(self, latent: Encoded | DataPoint) -> Tensor:
+        """A picture through the encoder, or one whose encoding came with the model: ws ``[1, w_dim]``."""
+        net, auto = self._net, self.model.autoencoder
+        if auto is None or not isinstance(net, AutoencoderGenerator):
+            raise StudioError(
+                "This model has no encoder.",
+                "It makes pictures from codes, but cannot read the code of a picture.",
+                "Choose an autoencoder, or find the picture in the model first (Explore, “Find a photograph”).",
+            )
+        if isinstance(latent, Encoded):
+            seen = moments(self.model.ctx, self.model.sha, auto, latent, net.rows, net.columns)
+            return seen.draw(latent.sample).reshape(1, -1).to(self.model.device)
+        data = companions(auto).mu
+        if data is None or data[0].size != net.w_dim:
+            raise StudioError("This model came without examples.", "", "Add pictures of your own.")
+        if not 0 <= latent.index < len(data):
+            raise StudioError(
+                f"There is no example number {latent.index + 1}.", f"The model came with {len(data)}, counted from 1."
+            )
+        return torch.from_numpy(data[latent.index].reshape(1, -1)).to(self.model.device)
 
     def _mixed(self, latent: Mixed) -> Tensor:
         if not latent.sources:
@@ -300,6 +371,14 @@ def _ingredients(latent: MapPoint | Blend) -> tuple[list[Latent], tuple[float, .
 def _unfit(latent: Stored, why: str) -> StudioError:
     name = f"“{latent.name}”" if latent.name else "This code"
     return StudioError(f"{name} belongs to another model.", why, "Choose the model that it was made with.")
+
+
+def _other_grid(why: str) -> StudioError:
+    return StudioError(
+        "This code belongs to pictures of another size.",
+        why,
+        "Choose the size that it was made in, or encode it again.",
+    )
 
 
 def codes(ctx: Context, generator: Generator, latent: Latent, look: Look, *, model: str = "") -> Tensor:

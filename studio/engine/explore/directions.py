@@ -239,7 +239,7 @@ def film_strip(ctx: Context, request: FilmStrip) -> Steps[Pictures]:
     The look's own pushes along this very direction and range are left out: the strip shows its whole way.
     """
     started = time.perf_counter()
-    model = open_model(ctx, request.model, request.precision)
+    model = open_model(ctx, request.model, request.precision, request.look)
     look = request.look
     others = [
         p for p in look.pushes if (p.direction, p.first, p.last) != (request.direction, request.first, request.last)

@@ -42,7 +42,7 @@ def path_length(ctx: Context, request: PathLength) -> Steps[Numbers]:
     far the picture travels in all), ``seconds`` and ``unevenness`` (standard deviation of its speed over the mean,
     0: even) in the look's own space.  ``info["features"]`` names what measured.
     """
-    model = open_model(ctx.derive(frugal=False), request.model, "exact")
+    model = open_model(ctx.derive(frugal=False), request.model, "exact", request.look)
     eyes = perception(model)
     ready = yield from pusher(model, request.look.pushes)
     codes = Codes(model, request.look)

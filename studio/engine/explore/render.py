@@ -39,7 +39,7 @@ def _labels(model: Model, latent: Latent, look: Look) -> dict[str, Any]:
 def render(ctx: Context, request: Render) -> Steps[Picture]:
     """One picture; large ones are shown on the way.  ``info`` has the labels that the latent drew or was given."""
     started = time.perf_counter()
-    model = open_model(ctx, request.model, request.precision)
+    model = open_model(ctx, request.model, request.precision, request.look)
     ws = yield from final_ws(model, request.latent, request.look)
     image = yield from picture(model.net, ws, request.look.noise, request.size)
     return Picture(image, info_of(model.net, started, **_labels(model, request.latent, request.look)))
@@ -49,10 +49,12 @@ def render(ctx: Context, request: Render) -> Steps[Picture]:
 def tiles(ctx: Context, request: Tiles) -> Steps[Pictures]:
     """Thumbnails in batches, one Preview each as they come; then all of them in order."""
     started = time.perf_counter()
-    model = open_model(ctx, request.model, request.precision)
     looks = request.looks or (Look(),)
+    model = open_model(ctx, request.model, request.precision, looks[0])
     if len(looks) not in (1, len(request.latents)):
         raise StudioError("The thumbnails and their looks do not match.", f"{len(request.latents)} and {len(looks)}.")
+    if any(model.on_grid(look) is not model for look in looks):
+        raise StudioError("These thumbnails are of different sizes.", "", "Give all looks the same rows and columns.")
     ready: dict[tuple[Push, ...], list[tuple[Vector, Push]]] = {}
     for look in looks:
         if look.pushes not in ready:
@@ -76,7 +78,7 @@ def sheet(ctx: Context, request: Sheet) -> Steps[Picture]:
     started = time.perf_counter()
     if not request.latents:
         raise StudioError("This sheet is empty.", "", "Choose at least one seed.")
-    model = open_model(ctx, request.model, request.precision)
+    model = open_model(ctx, request.model, request.precision, request.look)
     ready = yield from pusher(model, request.look.pushes)
     codes = Codes(model, request.look)
     images = yield from pictures(
@@ -95,7 +97,7 @@ def sheet(ctx: Context, request: Sheet) -> Steps[Picture]:
 def compare(ctx: Context, request: Compare) -> Steps[Pictures]:
     """The blend at ``t`` between a and b: (in z, in w).  ``info["z"]`` False: an end has no z, and both are in w."""
     started = time.perf_counter()
-    model = open_model(ctx, request.model, request.precision)
+    model = open_model(ctx, request.model, request.precision, request.look)
     ready = yield from pusher(model, request.look.pushes)
     parts = (Part(latent=request.latent_a, weight=1.0 - request.t), Part(latent=request.latent_b, weight=request.t))
     latent = Blend(parts=tuple(part for part in parts if part.weight != 0.0))
@@ -123,7 +125,7 @@ def walk_frames(ctx: Context, request: WalkFrames) -> Steps[Numbers]:
     the result says only how many there were (a minute at 1024 px would be gigabytes).
     """
     started = time.perf_counter()
-    model = open_model(ctx, request.model, request.precision)
+    model = open_model(ctx, request.model, request.precision, request.look)
     walk, look = request.walk, request.look
     total = frame_count(walk)
     first = min(max(0, request.first), total)
@@ -145,7 +147,7 @@ def walk_frames(ctx: Context, request: WalkFrames) -> Steps[Numbers]:
 @operation(ReadWs, doing="Reading the code")
 def read_ws(ctx: Context, request: ReadWs) -> Steps[Array]:
     """The finished ws of a latent, ``[num_ws, w_dim]`` float32: stored, it gives the same picture in any look."""
-    model = open_model(ctx, request.model, request.precision)
+    model = open_model(ctx, request.model, request.precision, request.look)
     ws = yield from final_ws(model, request.latent, request.look)
     values: np.ndarray[Any, np.dtype[np.float32]] = ws.detach().to(torch.float32).cpu().numpy().copy()
     return Array(values, {"num_ws": model.net.num_ws, "w_dim": model.net.w_dim})

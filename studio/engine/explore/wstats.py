@@ -21,6 +21,8 @@ from studio.base.files import write_atomic
 from studio.base.steps import Progress, Steps
 from studio.engine.explore.codes import Model
 from studio.engine.explore.labels import draw_many
+from studio.engine.morph.encodings import companions
+from studio.nets.drawing import AutoencoderGenerator
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +44,24 @@ class WStats:
     components: Float64Array
     sigmas: Float64Array
     samples: int
+    places: int = 1
+    """Of a spatial latent, whose statistics are those of its channels (``w_dim`` above is then the number of these)."""
 
     def sigma(self, vector: npt.NDArray[np.floating]) -> float:
-        """The standard deviation of w along a vector of length 1 (``[w_dim]``, or the rms over rows ``[n, w_dim]``)."""
+        """The standard deviation of w along a vector of length 1 (``[w_dim]``, or the rms over rows ``[n, w_dim]``).
+
+        Of a spatial latent (vectors in the order ``[C, places]``): the step that moves its places by one standard
+        deviation of their channels in the root mean square.
+        """
         rows = np.atleast_2d(np.asarray(vector, dtype=np.float64))
+        if self.places > 1:
+            rows = rows.reshape(-1, len(self.mean), self.places).transpose(0, 2, 1).reshape(-1, len(self.mean))
+            rows = rows * self.places
         return float(np.sqrt(np.mean(np.einsum("ni,ij,nj->n", rows, self.covariance, rows).clip(min=0.0))))
+
+    def direction(self, row: Float64Array) -> Float64Array:
+        """A row over the statistics' own dimensions as a vector of w: a channel acts in all places alike."""
+        return row if self.places == 1 else np.repeat(row, self.places) / np.sqrt(self.places)
 
     @property
     def spread(self) -> float:
@@ -60,6 +75,8 @@ def w_stats(model: Model, samples: int | None = None, seed: int = SEED) -> Steps
     z is drawn from ``RandomState(seed)``, labels from the model's priors.  From memory, from the cache folder, or
     computed (about a second) with progress.  Sliders always use the defaults, so that a sigma means one thing.
     """
+    if isinstance(model.net, AutoencoderGenerator):
+        return _encoded_stats(model, model.net)
     samples = SAMPLES if samples is None else samples
     key = ("w-stats", model.sha, samples, seed)
     found: WStats | None = model.ctx.cache.get(key)
@@ -71,6 +88,28 @@ def w_stats(model: Model, samples: int | None = None, seed: int = SEED) -> Steps
         found = yield from _measure(model, samples, seed)
         _write(path, found)
     model.ctx.cache.put(key, found)
+    return found
+
+
+def _encoded_stats(model: Model, net: AutoencoderGenerator) -> WStats:
+    """Statistics of an autoencoder's latent: of the encodings that came with it, else N(0, 1), which it was taught.
+
+    Without data, or with a spatial latent, each dimension (channel) is a component of its own.
+    """
+    places = net.rows * net.columns if net.net.spatial else 1
+
+    def make() -> WStats:
+        width = net.net.latent_dim
+        data = companions(net).mu
+        if data is None or net.net.spatial or len(data) < 2 or data.shape[1:] != (width,):
+            return WStats(np.zeros(width), np.eye(width), np.eye(width), np.ones(width), 0, places)
+        x = data.astype(np.float64)
+        covariance = np.atleast_2d(np.cov(x.T))
+        values, vectors = np.linalg.eigh(covariance)
+        components = one_sign(np.ascontiguousarray(vectors.T[::-1]))
+        return WStats(x.mean(axis=0), covariance, components, np.sqrt(values[::-1].clip(min=0.0)), len(x))
+
+    found: WStats = model.ctx.cache.make(("w-stats", model.sha, "encoded", places), make)
     return found
 
 

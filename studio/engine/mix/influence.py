@@ -32,7 +32,7 @@ def influence(ctx: Context, request: Influence) -> Steps[Array]:
     layers can be compared.  Pictures are never drawn so small that the layer itself would be left out.
     """
     started = time.perf_counter()
-    model = open_model(ctx, request.model, request.precision)
+    model = open_model(ctx, request.model, request.precision, request.look)
     net, look = model.net, request.look
     if not 0 <= request.layer < net.num_ws:
         raise StudioError(f"This model has no layer {request.layer}.", f"Its layers are 0 to {net.num_ws - 1}.")

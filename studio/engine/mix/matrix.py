@@ -30,7 +30,7 @@ def matrix(ctx: Context, request: Matrix) -> Steps[Pictures]:
     n = len(request.sources)
     if n == 0:
         raise StudioError("The mixing matrix is empty.", "", "Add a source to the mixing board first.")
-    model = open_model(ctx, request.model, request.precision)
+    model = open_model(ctx, request.model, request.precision, request.look)
     ready = yield from pusher(model, request.look.pushes)
     codes = Codes(model, request.look)
     sources = [codes.ws(latent) for latent in request.sources]
