@@ -24,8 +24,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from studio.base.steps import UInt8Image
+from studio.widgets.dropitems import Resolver, dropped_things
 from studio.widgets.icons import icon_pixmap
-from studio.widgets.parts import KeyboardFocus, draw_ring, droppable, dropped
+from studio.widgets.parts import KeyboardFocus, draw_ring, droppable
 from studio.widgets.pictures import draw_rounded, thumbnail
 from studio.widgets.tokens import Theme
 
@@ -66,7 +67,7 @@ class Timeline(KeyboardFocus):
     playhead_moved = Signal(float, bool)
     play_toggled = Signal()
     dropped = Signal(float, object)
-    """Time, and a list of paths or one picture."""
+    """Time, and a list of paths, of one picture, or of what the resolver knows."""
     context_requested = Signal(str, QPoint)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -83,12 +84,17 @@ class Timeline(KeyboardFocus):
         self._drag: tuple[str, int, float] | None = None
         self._moved = False
         self._drop_at: float | None = None
+        self._resolver: Resolver | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMouseTracking(True)
         self.setAcceptDrops(True)
         self.setAccessibleName(self.tr("Timeline"))
 
     # -- content -----------------------------------------------------------------------------------------------
+
+    def set_resolver(self, resolver: Resolver | None) -> None:
+        """What knows the thumbnails that may be dragged here."""
+        self._resolver = resolver
 
     def set_keys(
         self,
@@ -296,7 +302,7 @@ class Timeline(KeyboardFocus):
     def dropEvent(self, event: QDropEvent) -> None:
         self._drop_at = None
         self.update()
-        things = dropped(event.mimeData())
+        things = dropped_things(event.mimeData(), self._resolver)
         if things:
             event.acceptProposedAction()
             self.dropped.emit(self._seconds(event.position().x()), things)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QDragEnterEvent,
     QDragMoveEvent,
     QDropEvent,
@@ -21,7 +22,9 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.base.steps import UInt8Image
-from studio.widgets.parts import KeyboardFocus, draw_ring, droppable, dropped
+from studio.widgets.dropitems import Resolver, dropped_things
+from studio.widgets.icons import icon_pixmap
+from studio.widgets.parts import KeyboardFocus, draw_ring, droppable
 from studio.widgets.pictures import draw_rounded, thumbnail
 from studio.widgets.tokens import Theme
 
@@ -33,19 +36,34 @@ class XYPad(KeyboardFocus):
 
     The background is a grid of ``rows`` x ``columns`` tiles given by :meth:`set_tile`.  Drag the point (Shift:
     finer), or arrows; drop a picture on a corner.
+
+    ``grows``: the square stays while corners come and go (:meth:`set_corners`, 0 to 4); the corner that comes next
+    shows a plus and takes a click or a drop like the others.
     """
 
     moved = Signal(float, float, bool)
     """x to the right and y down in [0, 1], final."""
     corner_dropped = Signal(int, object)
     corner_clicked = Signal(int)
+    corner_menu = Signal(int, QPoint)
+    """A menu is wanted for a corner, at this place of the screen."""
 
-    def __init__(self, corners: int = 4, rows: int = 7, columns: int = 7, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        corners: int = 4,
+        rows: int = 7,
+        columns: int = 7,
+        parent: QWidget | None = None,
+        *,
+        grows: bool = False,
+    ) -> None:
         super().__init__(parent)
-        if corners not in (2, 3, 4):
+        if not grows and corners not in (2, 3, 4):
             raise ValueError(f"a pad has two to four corners, not {corners}")
-        self._corners = corners
-        self._rows, self._columns = (1 if corners == 2 else rows), columns
+        self._corners, self._grows = corners, grows
+        self._rows, self._columns = (1 if corners == 2 and not grows else rows), columns
+        self._stale = False
+        self._resolver: Resolver | None = None
         self._tiles: dict[tuple[int, int], UInt8Image] = {}
         self._pixmaps: dict[tuple[int, int], QPixmap] = {}
         middle = 1 / 3 if corners == 3 else 0.5
@@ -63,6 +81,44 @@ class XYPad(KeyboardFocus):
 
     # -- content -----------------------------------------------------------------------------------------------
 
+    def set_resolver(self, resolver: Resolver | None) -> None:
+        """What knows the thumbnails that may be dragged onto a corner."""
+        self._resolver = resolver
+
+    def corners(self) -> int:
+        """How many corners have a picture."""
+        return self._corners
+
+    def set_corners(self, count: int) -> None:
+        """How many corners have a picture (ValueError for what this pad cannot be)."""
+        if not 0 <= count <= 4 or (count != self._corners and not self._grows):
+            raise ValueError(f"this pad cannot have {count} corners")
+        if count != self._corners:
+            self._corners = count
+            self._x, self._y = self._bounded(self._x, self._y)
+            self.update()
+
+    def set_shape(self, rows: int, columns: int) -> None:
+        """Another number of tiles."""
+        if (rows, columns) != (self._rows, self._columns):
+            self._rows, self._columns = rows, columns
+            self.clear()
+            self.updateGeometry()
+
+    def set_stale(self, stale: bool = True) -> None:
+        """Whether the tiles are being replaced: they are drawn dim until then."""
+        if stale != self._stale:
+            self._stale = stale
+            self.update()
+
+    def is_used(self, row: int, column: int) -> bool:
+        """Whether the point can come to this tile."""
+        if self._corners >= 4 or not self._grows:
+            return self._corners != 3 or sum(self.tile_point(row, column)) <= 1 + 1e-6
+        if self._corners == 3:
+            return sum(self.tile_point(row, column)) <= 1 + 1e-6
+        return row == 0 and (self._corners == 2 or (self._corners == 1 and column == 0))
+
     def point(self) -> tuple[float, float]:
         """Where the point is."""
         return self._x, self._y
@@ -76,6 +132,8 @@ class XYPad(KeyboardFocus):
     def weights(self) -> tuple[float, ...]:
         """How much of every corner is in the point; they sum to 1."""
         x, y = self._x, self._y
+        if self._corners < 2:
+            return (1.0,) * self._corners
         if self._corners == 2:
             return 1 - x, x
         if self._corners == 3:
@@ -107,6 +165,8 @@ class XYPad(KeyboardFocus):
 
     def _bounded(self, x: float, y: float) -> tuple[float, float]:
         x, y = min(1.0, max(0.0, x)), min(1.0, max(0.0, y))
+        if self._corners < 2:
+            return 0.0, 0.0
         if self._corners == 2:
             y = 0.0
         if self._corners == 3 and x + y > 1:
@@ -149,8 +209,17 @@ class XYPad(KeyboardFocus):
         field = self._field()
         return QPointF(field.left() + self._x * field.width(), field.top() + self._y * field.height())
 
+    def _shown_corners(self) -> int:
+        """Corners that can be pointed at: those with a picture, and the one that comes next."""
+        return min(4, self._corners + 1) if self._grows else self._corners
+
     def _corner_at(self, at: QPointF) -> int:
-        return next((i for i in range(self._corners) if self._corner(i).contains(at)), -1)
+        return next((i for i in range(self._shown_corners()) if self._corner(i).contains(at)), -1)
+
+    def _target_at(self, at: QPointF) -> int:
+        """Where a drop would land: on a corner, or (nowhere in particular) on the one that comes next."""
+        corner = self._corner_at(at)
+        return self._corners if corner < 0 and self._grows and self._corners < 4 else corner
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._pixmaps.clear()
@@ -171,6 +240,8 @@ class XYPad(KeyboardFocus):
             if (event.position() - self._press).manhattanLength() < 3:
                 return
             self._dragging = True
+        if self._corners < 2:
+            return
         field, at = self._field(), event.position()
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             moved = (at - self._last) / 10
@@ -186,6 +257,8 @@ class XYPad(KeyboardFocus):
         if not dragged and corner >= 0:
             self.corner_clicked.emit(corner)
             return
+        if self._corners < 2:
+            return
         if not dragged:
             field, at = self._field(), event.position()
             x, y = (at.x() - field.left()) / max(1.0, field.width()), (at.y() - field.top()) / max(1.0, field.height())
@@ -193,6 +266,13 @@ class XYPad(KeyboardFocus):
             self.update()
         self._unsent = False
         self.moved.emit(self._x, self._y, True)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        by_mouse = event.reason() == QContextMenuEvent.Reason.Mouse
+        corner = self._corner_at(QPointF(event.pos())) if by_mouse else 0
+        if 0 <= corner < self._shown_corners():
+            place = event.globalPos() if by_mouse else self.mapToGlobal(self._corner(corner).center().toPoint())
+            self.corner_menu.emit(corner, place)
 
     def _go(self, x: float, y: float) -> None:
         self._x, self._y = self._bounded(x, y)
@@ -209,11 +289,11 @@ class XYPad(KeyboardFocus):
             Qt.Key.Key_Up: (0.0, -step),
             Qt.Key.Key_Down: (0.0, step),
         }
-        if event.key() in ways:
+        if event.key() in ways and self._corners >= 2:
             dx, dy = ways[Qt.Key(event.key())]
             self._go(self._x + dx, self._y + dy)
             self.show_ring()
-        elif event.key() == Qt.Key.Key_Home:
+        elif event.key() == Qt.Key.Key_Home and self._corners >= 2:
             middle = 1 / 3 if self._corners == 3 else 0.5
             self._go(middle, middle)
         else:
@@ -238,7 +318,7 @@ class XYPad(KeyboardFocus):
             event.acceptProposedAction()
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        self._drop_corner = self._corner_at(event.position())
+        self._drop_corner = self._target_at(event.position())
         event.setAccepted(self._drop_corner >= 0)
         self.update()
 
@@ -249,7 +329,7 @@ class XYPad(KeyboardFocus):
     def dropEvent(self, event: QDropEvent) -> None:
         self._drop_corner = -1
         self.update()
-        corner, things = self._corner_at(event.position()), dropped(event.mimeData())
+        corner, things = self._target_at(event.position()), dropped_things(event.mimeData(), self._resolver)
         if things and corner >= 0:
             event.acceptProposedAction()
             self.corner_dropped.emit(corner, things)
@@ -261,26 +341,39 @@ class XYPad(KeyboardFocus):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for row in range(self._rows):
             for column in range(self._columns):
-                if self._corners == 3 and sum(self.tile_point(row, column)) > 1 + 1e-6:
+                used = self.is_used(row, column)
+                if not used and not self._grows:
                     continue
                 rect, image = self._tile(row, column), self._tiles.get((row, column))
-                if image is None:
+                if image is None or not used:
                     painter.setPen(Qt.PenStyle.NoPen)
-                    painter.setBrush(QColor(Theme.RAISED))
+                    painter.setBrush(QColor(Theme.RAISED) if used else Theme.colour(Theme.RAISED, 0.35))
                     painter.drawRoundedRect(rect, 3, 3)
                     continue
                 if (row, column) not in self._pixmaps:
                     size = rect.size().toSize()
                     self._pixmaps[row, column] = thumbnail(image, size, self.devicePixelRatioF())
-                draw_rounded(painter, rect, self._pixmaps[row, column], 3)
+                draw_rounded(painter, rect, self._pixmaps[row, column], 3, 0.55 if self._stale else 1.0)
         for index in range(self._corners):
             self._draw_corner(painter, index)
-        place = self._place()
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        for colour, width in ((Theme.colour(Theme.CANVAS, 0.6), 4.5), (QColor(Theme.ACCENT), 2.0)):
-            painter.setPen(QPen(colour, width))
-            painter.drawEllipse(place, 10.0, 10.0)
+        if self._shown_corners() > self._corners:
+            self._draw_next(painter, self._corners)
+        if self._corners >= 2 or not self._grows:
+            place = self._place()
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            for colour, width in ((Theme.colour(Theme.CANVAS, 0.6), 4.5), (QColor(Theme.ACCENT), 2.0)):
+                painter.setPen(QPen(colour, width))
+                painter.drawEllipse(place, 10.0, 10.0)
         self.draw_ring(painter, QRectF(self.rect()), 4)
+
+    def _draw_next(self, painter: QPainter, index: int) -> None:
+        rect = self._corner(index).adjusted(0.75, 0.75, -0.75, -0.75)
+        hot = index == self._drop_corner
+        painter.setPen(QPen(QColor(Theme.ACCENT if hot else Theme.FAINT), 1.2, Qt.PenStyle.DashLine))
+        painter.setBrush(Theme.colour(Theme.ACCENT, 0.2) if hot else QColor(Theme.RAISED))
+        painter.drawRoundedRect(rect, 3, 3)
+        mark = icon_pixmap("plus", 16, Theme.ACCENT if hot else Theme.DIM, self.devicePixelRatioF())
+        painter.drawPixmap(rect.center() - QPointF(8, 8), mark)
 
     def _draw_corner(self, painter: QPainter, index: int) -> None:
         rect = self._corner(index)

@@ -13,7 +13,7 @@ import pytest
 from studio.base.steps import Loss, Preview
 from studio.engine.results import Array, Directions, Inversion, Numbers, Picture, Pictures
 from studio.panels.explore import ExplorePanel
-from studio.panels.explore.pushing import merged
+from studio.panels.parts.pushing import merged
 from studio.project.latents import Direction, LabelValue, Look, MapPoint, Push, Seed, Stored
 from studio.project.requests import FilmStrip, FindDirections, Invert, PathLength, Render, Tiles, WalkFrames
 from studio.project.session import Bookmark, ModelRef
@@ -189,9 +189,9 @@ def test_path_length_says_which_features(panel: ExplorePanel, studio: PaperStudi
 def kept(studio: PaperStudio) -> np.ndarray:
     """Let the io lane keep the photograph; what it kept."""
     job, keep = studio.worker.last("explore.photo")
-    asset = keep(SimpleNamespace(assets=studio.assets))
-    studio.worker.finished.emit(job, None, asset)
-    return studio.assets.image(asset)
+    found = keep(SimpleNamespace(assets=studio.assets))
+    studio.worker.finished.emit(job, None, found)
+    return studio.assets.image(found.asset)
 
 
 def test_a_photograph_is_kept_beside_the_window_and_not_larger_than_needed(
@@ -257,7 +257,7 @@ def test_a_missing_model_is_a_sentence(panel: ExplorePanel, studio: PaperStudio)
 
 
 def test_bookmarks_come_back(panel: ExplorePanel, studio: PaperStudio) -> None:
-    panel._bookmark()
+    panel.bookmark()
     assert studio.bookmarks == [(Seed(seed=1), "seed 1")]
     panel.accept_bookmark(Bookmark(id="1", name="x", model=SHA, latent=Seed(seed=5), look=Look(psi=1.0)))
     assert panel.state.latent == Seed(seed=5) and panel.state.look.psi == 1.0

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.base.steps import Loss, Preview, UInt8Image
 from studio.panels.explore.photo import PhotoSection
 from studio.panels.parts.generator import Role
+from studio.panels.parts.keeping import keeper
 from studio.project.latents import Stored
 from studio.project.requests import Invert
 
 if TYPE_CHECKING:
     from studio.panels.explore.panel import ExplorePanel
-
-
-KEPT = 2048
-"""A photograph is kept with at most this many pixels on its longer side: more than any network draws."""
-
-
-def _keeper(pixels: UInt8Image) -> Callable[[Any], str]:
-    """Writing a large picture takes seconds: done beside the window."""
-
-    def keep(ctx: Any) -> str:
-        from studio.media.images import thumbnail
-
-        asset: str = ctx.assets.put_image(thumbnail(pixels, KEPT))
-        return asset
-
-    return keep
 
 
 class Inverting(Role):
@@ -64,7 +48,7 @@ class Inverting(Role):
         self._title = title
         self.section.set_picture(pixels, title)
         self.section.run.setEnabled(False)
-        self.panel.call(_keeper(pixels), self.tr("Reading the picture"), "photo", "io")
+        self.panel.call(keeper(pixels, title), self.tr("Reading the picture"), "photo", "io")
 
     def _dropped(self, what: object) -> None:
         if isinstance(what, list | tuple):
@@ -105,7 +89,7 @@ class Inverting(Role):
 
     def result(self, key: str, job: int, request: Any, result: Any) -> None:
         if key == "photo":
-            self._photo = (result, self._title)
+            self._photo = (result.asset, self._title)
             self.section.run.setEnabled(True)
             return
         self.section.set_running(False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,34 +11,30 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.base.steps import Preview, UInt8Image
 from studio.panels.base import Action, Studio
-from studio.panels.explore.directions import DirectionsSection
 from studio.panels.explore.inverting import Inverting
 from studio.panels.explore.photo import PhotoSection
 from studio.panels.explore.place import PlaceSection, seed_of
-from studio.panels.explore.pushing import Pushing, merged
-from studio.panels.explore.walk import WalkSection
-from studio.panels.explore.walking import Walking
-from studio.panels.parts.generator import TILE, GeneratorPanel
+from studio.panels.parts.blending import portable
+from studio.panels.parts.directions import DirectionsSection
+from studio.panels.parts.generator import TILE
+from studio.panels.parts.keeping import Kept
+from studio.panels.parts.latent import LatentPanel
+from studio.panels.parts.walk import WalkSection
 from studio.project.latents import Direct, Latent, Look, MapPoint, Seed, Stored
 from studio.project.names import describe
-from studio.project.requests import FilmStrip, Render, Tiles, WalkFrames
-from studio.project.session import Bookmark, ExploreState, Session
-from studio.widgets.section import Inspector
+from studio.project.requests import Render, Tiles
+from studio.project.session import ExploreState, Piles, Session
+from studio.widgets.section import Inspector, Section
 
 
-def look_of(state: ExploreState) -> Look:
-    """The look with the directions that stand at something."""
-    return msgspec.structs.replace(state.look, pushes=tuple(p for p in state.directions if p.amount))
-
-
-class ExplorePanel(GeneratorPanel):
-    """Latent map, truncation, noise, attributes, directions, walks, own photographs."""
+class ExplorePanel(LatentPanel):
+    """Latent map, truncation, noise, attributes, directions, piles, walks, the pad, own photographs."""
 
     name = "explore"
     state_field = "explore"
 
     def __init__(self, studio: Studio, parent: QObject | None = None) -> None:
-        super().__init__(studio, parent)
+        super().__init__(studio, DirectionsSection(), WalkSection(), parent)
         self._shown: ExploreState | None = None
         self._twin: Render | None = None
         self._map_look: tuple[str, Look] | None = None
@@ -54,16 +49,21 @@ class ExplorePanel(GeneratorPanel):
         inspector = Inspector(self.title, self.description)
         self.inspector = inspector
         self.place = PlaceSection()
-        self.walking = Walking(self, WalkSection())
-        self.pushing = Pushing(self, DirectionsSection())
         self.inverting = Inverting(self, PhotoSection())
-        self.roles = [self.walking, self.pushing, self.inverting]
+        self.roles = [*self.roles, self.inverting]
+        self.pad = Section(self.tr("Pad"), self.tr("blend up to four pictures"), opened=False)
+        self.pad.add(self.padding.board.pad)
+        self.pad.add(self.padding.board.tools)
+        self.pad.toggled.connect(lambda _: self.padding.show())
+        self.padding.needed = self.pad.is_open
         for part in (
             self.models,
             self.place,
             self.labels,
             self.look,
             self.pushing.section,
+            self.piling.section,
+            self.pad,
             self.walking.section,
             self.inverting.section,
         ):
@@ -93,26 +93,19 @@ class ExplorePanel(GeneratorPanel):
         self._show(self.state)
         self._ask()
 
-    def deactivate(self) -> None:
-        super().deactivate()
-        self.walking.stop()
-
     def session_changed(self, before: Session, after: Session) -> None:
         if before.explore != after.explore:
             self._show(after.explore)
             self._ask()
 
     def actions(self) -> Sequence[Action]:
-        walking, pushing = self.walking, self.pushing
+        pushing = self.pushing
         return (
             Action("explore.dice", self.tr("Somewhere else"), self.place.roll, "D", "dice"),
-            Action("explore.key", self.tr("Add a key to the walk"), walking.add_key, "K", "film"),
-            Action("explore.play", self.tr("Play the walk"), walking.toggle, "P", "play", enabled=walking.possible),
-            Action("explore.render", self.tr("Render the walk…"), walking.render, "", "film", enabled=walking.possible),
+            *self.common_actions(),
             Action("explore.components", self.tr("Find principal components"), lambda: pushing.find("principal")),
             Action("explore.factors", self.tr("Find factors of the style weights"), lambda: pushing.find("factor")),
             Action("explore.photo", self.tr("Find a photograph in this model…"), self.inverting.choose, "", "portrait"),
-            Action("explore.bookmark", self.tr("Bookmark this place"), self._bookmark, "B", "bookmark"),
             Action("explore.mix", self.tr("Use as a source in Mix"), self._to_mix, "M", "mix"),
             Action("explore.average", self.tr("Show the average picture"), self._go_average),
         )
@@ -123,32 +116,15 @@ class ExplorePanel(GeneratorPanel):
             self.inspector.show_widget(self.inverting.section)
         return True
 
-    def accept_request(self, request: msgspec.Struct) -> bool:
-        if isinstance(request, Render | FilmStrip):
-            return self._restore(request.model, request.latent, request.look)
-        if isinstance(request, WalkFrames):
-            keys = request.walk.keys
-            latent = keys[0].latent if keys else self.state.latent
-            return self._restore(request.model, latent, request.look, walk=request.walk)
-        return False
-
-    def accept_bookmark(self, bookmark: Bookmark) -> bool:
-        return self._restore(bookmark.model or self.state.model, bookmark.latent, bookmark.look)
-
-    def accept_directions(self, path: Path) -> bool:
-        self.pushing.read(path)
-        return True
+    def latent_of_picture(self, kept: Kept) -> Latent | None:
+        self.studio.notify(
+            self.tr(
+                "This model cannot read photographs at once. Find it first with “Own photo”, then use what was found."
+            )
+        )
+        return None
 
     # Session to controls to request --------------------------------------------------------------------------
-
-    def look_now(self) -> Look:
-        """The look of requests."""
-        return look_of(self.state)
-
-    def request(self) -> Render | None:
-        if self.card is None:
-            return None
-        return Render(model=self.sha, precision=self.precision, latent=self.state.latent, look=self.look_now())
 
     def caption(self) -> str:
         state: ExploreState = self.state
@@ -172,12 +148,18 @@ class ExplorePanel(GeneratorPanel):
             self.labels.set_look(state.look, seed_of(state.latent))
         if before is None or before.directions != state.directions:
             self.pushing.section.set_pushes(state.directions)
+        if before is None or before.piles != state.piles:
+            self.piling.show()
+            self.piling.want()
         if self._settled and not self._refresh_map() and (before is None or before.walk != state.walk):
             self.walking.show()
+        if self._settled:
+            self.padding.show()
 
     def settled(self) -> None:
         # While the hand is still moving the picture comes first; the map and the keys would slow it down.
         self._refresh_map()
+        self.padding.show()
 
     def _refresh_map(self) -> bool:
         """Another look: draw the map and the keys anew.  True when it was another."""
@@ -254,18 +236,15 @@ class ExplorePanel(GeneratorPanel):
         latent: Latent = Seed(seed=1) if isinstance(state.latent, Stored) else state.latent
         noise = msgspec.structs.replace(state.look.noise, layers=())
         look = msgspec.structs.replace(state.look, labels=(), cutoff=None, noise=noise)
-        self.change(self.tr("Choose model"), model=sha, latent=latent, look=look, directions=directions)
-
-    def _restore(self, model: str, latent: Latent, look: Look, **more: Any) -> bool:
-        directions = merged(self.state.directions, look.pushes)
-        own = msgspec.structs.replace(look, pushes=())
-        self.change(self.tr("Recall"), model=model, latent=latent, look=own, directions=directions, **more)
-        return True
-
-    def _bookmark(self) -> None:
-        image = self.picture[0] if self.picture else None
-        name = describe(self.state.latent, self.tr)
-        self.studio.add_bookmark(self.state.latent, self.look_now(), self.sha, name, image)
+        self.change(
+            self.tr("Choose model"),
+            model=sha,
+            latent=latent,
+            look=look,
+            directions=directions,
+            pad=msgspec.structs.replace(state.pad, corners=tuple(c for c in state.pad.corners if portable(c))),
+            piles=Piles(),
+        )
 
     def _to_mix(self) -> None:
         self.studio.show_panel("mix")

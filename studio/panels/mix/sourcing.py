@@ -12,8 +12,8 @@ from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QInputDialog, QMenu
 
 from studio.base.steps import UInt8Image
-from studio.panels.explore.panel import look_of
 from studio.panels.parts.generator import TILE, Role
+from studio.panels.parts.latent import look_of
 from studio.panels.parts.sources import with_source
 from studio.project.latents import Latent, Look, Seed, Stored
 from studio.project.names import describe

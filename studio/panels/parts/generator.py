@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from PySide6.QtCore import QObject
@@ -18,6 +18,7 @@ from studio.widgets.canvas import Canvas
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
+    from studio.checkpoints.card import Role as ModelRole
 
 TILE = 64
 """Thumbnails of sources, keys and map tiles, in pixels."""
@@ -55,6 +56,8 @@ class GeneratorPanel(Panel):
     """A panel with a canvas that shows one :class:`Render`, made from the session by :meth:`request`."""
 
     canvas: Canvas
+    model_role: ClassVar[ModelRole] = "generator"
+    """What a model must be to be played here."""
 
     def __init__(self, studio: Studio, parent: QObject | None = None) -> None:
         super().__init__(studio, parent)
@@ -121,7 +124,7 @@ class GeneratorPanel(Panel):
 
     def show_model(self, sha: str) -> None:
         """Bring the chooser and the controls to the model of the session, silently."""
-        card = self.studio.card(sha)
+        card = self.studio.card(sha, self.model_role)
         if card != self.card:
             self.card = card
             self.look.set_layers(self.layers, has_noise=card is not None and card.architecture in WITH_NOISE)
@@ -130,13 +133,13 @@ class GeneratorPanel(Panel):
             self.model_shown()
             self.studio.picture_changed(self)
         known = next((m.name for m in self.studio.document.session.models if m.sha256 == sha), self.tr("Model"))
-        self.models.set_models(self.studio.of_role("generator"), self.sha, known if card is None else "")
+        self.models.set_models(self.studio.of_role(self.model_role), self.sha, known if card is None else "")
 
     def model_line(self) -> str:
         return model_line(self.card)
 
     def accept_model(self, card: ModelCard) -> bool:
-        if card.role != "generator":
+        if card.role != self.model_role:
             return False
         if card.sha256 != self.sha:
             self.use_model(card.sha256)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from studio.base.steps import Preview
-from studio.panels.explore.directions import PICTURES, REACH, DirectionsSection
+from studio.panels.parts.directions import PICTURES, REACH, DirectionsSection
 from studio.panels.parts.generator import TILE, Role
 from studio.project.latents import Push
 from studio.project.requests import FilmStrip, FindDirections
 
 if TYPE_CHECKING:
-    from studio.panels.explore.panel import ExplorePanel
+    from studio.panels.parts.latent import LatentPanel
 
 
 def same_push(a: Push, b: Push) -> bool:
@@ -40,11 +40,11 @@ def _reader(path: Path) -> Callable[[Any], tuple[str, list[str]]]:
 
 
 class Pushing(Role):
-    """Directions of the Explore panel."""
+    """Directions of a panel."""
 
     keys = frozenset({"find", "import", "strip"})
 
-    def __init__(self, panel: ExplorePanel, section: DirectionsSection) -> None:
+    def __init__(self, panel: LatentPanel, section: DirectionsSection) -> None:
         super().__init__(panel)
         self.section = section
         self._asked: FilmStrip | None = None

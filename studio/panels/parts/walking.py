@@ -10,14 +10,14 @@ import msgspec
 
 from studio.base.steps import Preview, UInt8Image
 from studio.engine.explore.walks import frame_count
-from studio.panels.explore.player import WalkPlayer
-from studio.panels.explore.walk import WalkSection
 from studio.panels.parts.generator import TILE, Role
+from studio.panels.parts.player import WalkPlayer
+from studio.panels.parts.walk import WalkSection
 from studio.project.latents import Key, Latent, Look, Walk
 from studio.project.requests import PathLength, Tiles, WalkFrames
 
 if TYPE_CHECKING:
-    from studio.panels.explore.panel import ExplorePanel
+    from studio.panels.parts.latent import LatentPanel
 
 PLAYED = 512
 """Walks of larger networks are played at the network's own size up to this; they are rendered in full."""
@@ -33,22 +33,26 @@ def _filmer(request: WalkFrames, path: Path) -> Callable[[Any], Any]:
 
 
 class Walking(Role):
-    """The walk of the Explore panel."""
+    """The walk of a panel."""
 
     keys = frozenset({"keys", "frames", "film", "length"})
 
-    def __init__(self, panel: ExplorePanel, section: WalkSection) -> None:
+    def __init__(self, panel: LatentPanel, section: WalkSection) -> None:
         super().__init__(panel)
         self.section = section
         self.player = WalkPlayer(self)
         self._look: Callable[[], Look] = panel.look_now
         self._thumbnails: dict[tuple[str, Look, Latent], UInt8Image] = {}
         section.changed.connect(lambda walk, text, drag, final: panel.edit(text, drag, final, walk=walk))
-        section.key_wanted.connect(self.add_key)
-        section.key_asked.connect(self._insert_key)
+        section.key_wanted.connect(lambda: self.add_key())
+        section.key_asked.connect(lambda seconds: self._insert_key(seconds))
         section.visited.connect(lambda latent: panel.change(self.tr("Go to the key"), latent=latent))
         section.play.connect(self.play)
         section.scrubbed.connect(self._scrub)
+        section.set_resolver(panel.resolve)
+        section.dropped_at.connect(
+            lambda seconds, things: panel.keeping.take(things, lambda latent: self._insert_key(seconds, latent))
+        )
         section.render_asked.connect(self.render)
         section.measure.connect(self._measure)
         self.player.shown.connect(self._show_frame)
@@ -78,26 +82,27 @@ class Walking(Role):
             request = Tiles(model=sha, precision=self.panel.precision, latents=missing, looks=(look,), tile=TILE)
             self.panel.live(request, "keys")
 
-    def add_key(self) -> None:
-        """The present picture becomes the next key."""
-        latent = self.panel.state.latent
+    def add_key(self, latent: Latent | None = None) -> None:
+        """A latent (the present picture) becomes the next key."""
+        latent = self.panel.state.latent if latent is None else latent
         keys = self.walk.keys
         key = msgspec.structs.replace(keys[-1], latent=latent, name="") if keys else Key(latent=latent)
         self.panel.change(self.tr("Add key"), walk=msgspec.structs.replace(self.walk, keys=(*keys, key)))
 
-    def _insert_key(self, seconds: float) -> None:
+    def _insert_key(self, seconds: float, latent: Latent | None = None) -> None:
+        latent = self.panel.state.latent if latent is None else latent
         keys = list(self.walk.keys)
         at, start = 0, 0.0
         while at < len(keys) and start + keys[at].seconds <= seconds:
             start += keys[at].seconds
             at += 1
         if at >= len(keys):
-            self.add_key()
+            self.add_key(latent)
             return
         # The stretch is cut in two where the hand pointed; the whole lasts as long as before.
         before = max(0.1, round(seconds - start, 3))
         after = max(0.1, round(keys[at].seconds - before, 3))
-        fresh = msgspec.structs.replace(keys[at], latent=self.panel.state.latent, name="", seconds=after)
+        fresh = msgspec.structs.replace(keys[at], latent=latent, name="", seconds=after)
         keys[at] = msgspec.structs.replace(keys[at], seconds=before)
         keys.insert(at + 1, fresh)
         self.panel.change(self.tr("Add key"), walk=msgspec.structs.replace(self.walk, keys=tuple(keys)))

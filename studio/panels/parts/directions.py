@@ -1,11 +1,12 @@
-"""Directions of w space as sliders in sigmas, with a film strip of the one in hand."""
+"""Directions of latent space as sliders in sigmas, with a film strip of the one in hand."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy.typing as npt
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtWidgets import (
     QDialog,
@@ -58,8 +59,9 @@ class PushDialog(QDialog):
         self.first.valueChanged.connect(lambda v: self.last.setValue(max(v, self.last.value())))
         self.last.valueChanged.connect(lambda v: self.first.setValue(min(v, self.first.value())))
         form.addRow(self.tr("Name"), self.title)
-        form.addRow(self.tr("From layer"), self.first)
-        form.addRow(self.tr("To layer"), self.last)
+        if layers > 1:
+            form.addRow(self.tr("From layer"), self.first)
+            form.addRow(self.tr("To layer"), self.last)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
@@ -78,7 +80,10 @@ class PushDialog(QDialog):
 
 
 class DirectionsSection(Section):
-    """Sliders, found or imported, each with name and layer range; one film strip below."""
+    """Sliders, found, made or imported, each with name and layer range; one film strip below.
+
+    ``reach``: how many sigmas a slider goes.  Kinds in ``elsewhere`` have their sliders in another section.
+    """
 
     changed = Signal(object, str, str, bool)
     """``(pushes, text, drag, final)``."""
@@ -90,22 +95,35 @@ class DirectionsSection(Section):
     range_wanted = Signal(int)
     """Suggest the layers of this row."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(self.tr("Directions"), parent=parent)
+    def __init__(
+        self,
+        title: str = "",
+        *,
+        reach: float = 6.0,
+        elsewhere: frozenset[str] = frozenset(),
+        invitation: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(title or self.tr("Directions"), parent=parent)
         self._pushes: tuple[Push, ...] = ()
         self._layers = 1
+        self._reach, self._elsewhere = reach, elsewhere
+        self._histograms: Mapping[Direction, npt.NDArray[Any]] = {}
         self.current = -1
         self.add_action(self.tr("+ find"), self._find_menu, self.tr("Let the program look for directions"))
         self.add_action(
             self.tr("+ import"), self.import_wanted.emit, self.tr("Directions from a file (.pt, .npy, .safetensors)")
         )
         self.empty = label(
-            self.tr("Directions change one thing at a time. Find the strongest ones of this model, or import a file."),
+            invitation
+            or self.tr(
+                "Directions change one thing at a time. Find the strongest ones of this model, or import a file."
+            ),
             "dim",
             wrap=True,
         )
         self.add(self.empty)
-        self._rows: list[tuple[QWidget, NumberSlider]] = []
+        self._rows: list[tuple[int, QWidget, NumberSlider]] = []
         self.strip_title = label("", "dim")
         self.strip = FilmStrip(strip_amounts())
         self.strip.value_chosen.connect(self._adopt)
@@ -129,11 +147,21 @@ class DirectionsSection(Section):
             (a.direction, a.name, a.first, a.last) == (b.direction, b.name, b.first, b.last)
             for a, b in zip(before, pushes, strict=False)
         )
-        if not same or len(self._rows) != len(pushes):
+        if not same:
             self._build(pushes)
-        for (_, slider), push in zip(self._rows, pushes, strict=True):
-            slider.set_value(push.amount)
+        for index, _, slider in self._rows:
+            slider.set_value(pushes[index].amount)
         self.strip.set_mark(pushes[self.current].amount if 0 <= self.current < len(pushes) else None)
+
+    def set_histograms(self, histograms: Mapping[Direction, npt.NDArray[Any]]) -> None:
+        """How data lies along each direction, counted from ``-reach`` to ``+reach``: drawn behind its slider."""
+        self._histograms = histograms
+        for index, _, slider in self._rows:
+            slider.set_histogram(histograms.get(self._pushes[index].direction))
+
+    def slider_of(self, index: int) -> NumberSlider | None:
+        """The slider of a push, None when it is elsewhere."""
+        return next((slider for i, _, slider in self._rows if i == index), None)
 
     def set_strip_picture(self, index: int, image: UInt8Image) -> None:
         """One picture of the film strip has come."""
@@ -173,15 +201,17 @@ class DirectionsSection(Section):
     # What the hand does --------------------------------------------------------------------------------------
 
     def _build(self, pushes: tuple[Push, ...]) -> None:
-        for row, _ in self._rows:
+        for _, row, _ in self._rows:
             row.setParent(None)
             row.deleteLater()
         self._rows = []
         at = self.body.indexOf(self.strip_title)
-        for i, push in enumerate(pushes):
+        here = [(i, push) for i, push in enumerate(pushes) if push.direction.kind not in self._elsewhere]
+        for place, (i, push) in enumerate(here):
             layers = layers_text(push, self._layers)
             name = f"{push.name} · {layers}" if layers else push.name
-            slider = NumberSlider(name, -6.0, 6.0, 0.0, 0.1, 1, "σ", 0.0)
+            slider = NumberSlider(name, -self._reach, self._reach, 0.0, 0.1, 1, "σ", 0.0)
+            slider.set_histogram(self._histograms.get(push.direction))
             slider.value_changed.connect(lambda v, f, i=i: self._moved(i, v, f))
             row = QWidget()
             box = QHBoxLayout(row)
@@ -193,12 +223,12 @@ class DirectionsSection(Section):
                     "film", self.tr("Film strip of this direction"), lambda _=False, i=i: self.show_strip(i), size=14
                 )
             )
-            more = icon_button("more", self.tr("Name, layers, remove"), size=14)
+            more = icon_button("more", self.tr("Rename, remove and more"), size=14)
             more.clicked.connect(lambda _=False, i=i, b=more: self._menu(i, b.mapToGlobal(QPoint(0, b.height()))))
             box.addWidget(more)
-            self.body.insertWidget(at + i, row)
-            self._rows.append((row, slider))
-        self.empty.setVisible(not pushes)
+            self.body.insertWidget(at + place, row)
+            self._rows.append((i, row, slider))
+        self.empty.setVisible(not here)
         self.clear_strip()
 
     def _emit(self, pushes: tuple[Push, ...], text: str, drag: str = "", final: bool = True) -> None:
@@ -234,8 +264,11 @@ class DirectionsSection(Section):
 
     def _menu(self, index: int, at: QPoint) -> None:
         menu = QMenu(self)
-        menu.addAction(self.tr("Name and layers…"), lambda: self._edit(index))
-        menu.addAction(self.tr("Suggest layers"), lambda: self.range_wanted.emit(index))
+        if self._layers > 1:
+            menu.addAction(self.tr("Name and layers…"), lambda: self._edit(index))
+            menu.addAction(self.tr("Suggest layers"), lambda: self.range_wanted.emit(index))
+        else:
+            menu.addAction(self.tr("Rename…"), lambda: self._edit(index))
         menu.addAction(self.tr("Back to 0 σ"), lambda: self._moved(index, 0.0, True))
         menu.addSeparator()
         menu.addAction(self.tr("Remove"), lambda: self._remove(index))

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import msgspec
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.base.steps import UInt8Image
 from studio.engine.explore.walks import frame_count
 from studio.project.latents import Key, Latent, Walk
 from studio.project.names import describe
 from studio.widgets.chips import ChipRow
+from studio.widgets.dropitems import Resolver
 from studio.widgets.parts import icon_button, label, text_button
 from studio.widgets.section import Section
 from studio.widgets.slider import NumberSlider
@@ -20,7 +21,10 @@ from studio.widgets.timeline import Timeline
 
 
 class WalkSection(Section):
-    """The timeline with its transport, curve and speed."""
+    """The timeline with its transport (``board``), curve and speed.
+
+    ``lifted``: the board is not in the section, so that a panel can put it on its stage.
+    """
 
     changed = Signal(object, str, str, bool)
     """``(walk, text, drag, final)``."""
@@ -35,9 +39,11 @@ class WalkSection(Section):
     """Show this frame."""
     render_asked = Signal()
     measure = Signal()
-    thumbnails_needed = Signal()
+    dropped_at = Signal(float, object)
+    """Something was dropped at this second: a list of what it is."""
+    hint_changed = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, *, lifted: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(self.tr("Walk"), parent=parent)
         self._walk = Walk()
         self.timeline = Timeline()
@@ -72,9 +78,27 @@ class WalkSection(Section):
         self.length = text_button(self.tr("Measure path length"), self.measure.emit)
         self.figures = label("", "dim", wrap=True)
         self.figures.hide()
-        self.add(self.timeline)
-        self.add_row(self.player, self.loop, self.adder, self.renderer, stretch=2)
+        self.speed = ChipRow(
+            [("keys", self.tr("Timed by the keys")), ("even", self.tr("Constant speed"))], name=self.tr("Speed")
+        )
+        self.speed.setToolTip(
+            self.tr("Constant: the picture changes by the same amount from frame to frame; keys keep their order only.")
+        )
+        self.board = QWidget()
+        column = QVBoxLayout(self.board)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(5)
+        column.addWidget(self.timeline)
+        buttons = QHBoxLayout()
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setSpacing(8)
+        for part in (self.player, self.loop, self.adder, self.renderer):
+            buttons.addWidget(part, 1 if part is self.adder else 0)
+        column.addLayout(buttons)
+        if not lifted:
+            self.add(self.board)
         self.add(self.curve)
+        self.add(self.speed)
         self.add(self.easing)
         self.add(self.seconds)
         self.add(self.fps)
@@ -85,6 +109,7 @@ class WalkSection(Section):
         self.loop.clicked.connect(lambda on: self._edit(self.tr("Closed loop"), loop=bool(on)))
         self.noise_loop.clicked.connect(lambda on: self._edit(self.tr("Noise drifts"), noise_loop=bool(on)))
         self.curve.changed.connect(lambda c: self._edit(self.tr("Curve of the walk"), curve=c))
+        self.speed.changed.connect(lambda s: self._edit(self.tr("Speed"), speed=s))
         self.easing.changed.connect(
             lambda e: self._edit(
                 self.tr("Easing"), keys=tuple(msgspec.structs.replace(k, easing=e) for k in self._walk.keys)
@@ -105,6 +130,7 @@ class WalkSection(Section):
         self.timeline.playhead_moved.connect(lambda seconds, _: self._scrub(seconds))
         self.timeline.key_asked.connect(self.key_asked)
         self.timeline.play_toggled.connect(self.player.toggle)
+        self.timeline.dropped.connect(self.dropped_at)
         self.show_walk(self._walk, {})
 
     def show_walk(self, walk: Walk, thumbnails: Mapping[Latent, UInt8Image]) -> None:
@@ -130,6 +156,8 @@ class WalkSection(Section):
         self.loop.setChecked(walk.loop)
         self.noise_loop.setChecked(walk.noise_loop)
         self.curve.set_current(walk.curve)
+        self.speed.set_current(walk.speed)
+        self.easing.setEnabled(walk.speed == "keys")
         easings = {k.easing for k in walk.keys}
         self.easing.set_current(next(iter(easings)) if len(easings) == 1 else "")
         if walk.keys:
@@ -139,13 +167,21 @@ class WalkSection(Section):
         for widget in (self.player, self.renderer, self.length):
             widget.setEnabled(ready)
         if not walk.keys:
-            self.set_hint(self.tr("add keys, then play"))
+            hint = self.tr("add keys, then play")
         elif not ready:
-            self.set_hint(self.tr("one more key"))
+            hint = self.tr("one more key")
         else:
-            text = self.tr("%1 · %2 s · %3 frames")
             kind = self.tr("loop") if walk.loop else self.tr("one way")
-            self.set_hint(text.replace("%1", kind).replace("%2", f"{total:.1f}").replace("%3", str(frame_count(walk))))
+            hint = self.tr("%1 · %2 s · %3 frames").replace("%1", kind).replace("%2", f"{total:.1f}")
+            hint = hint.replace("%3", str(frame_count(walk)))
+            if walk.speed == "even":
+                hint += " · " + self.tr("constant speed")
+        self.set_hint(hint)
+        self.hint_changed.emit(hint)
+
+    def set_resolver(self, resolver: Resolver) -> None:
+        """What knows the thumbnails that are dragged onto the timeline."""
+        self.timeline.set_resolver(resolver)
 
     def set_playing(self, playing: bool) -> None:
         """Show whether it plays (silently)."""
