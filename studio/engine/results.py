@@ -83,7 +83,7 @@ class Encoding:
 
     ``mu``, ``logvar`` float32 of the latent's shape (``[D]`` or ``[C, rows, columns]``); ``image`` what the encoder
     was shown and ``reconstruction`` what came back, ``[H, W, 3]`` uint8; ``error`` ``[H, W]`` float32 in 0..1, mean
-    absolute difference over the colours; ``sigma`` mean of exp(logvar / 2): how unsure the encoder is (0: it does not say);
+    absolute difference over the colours; ``sigma`` mean of exp(logvar / 2): how unsure it is (0: it does not say);
     ``psnr`` in dB over the 8-bit values.
     """
 
@@ -106,7 +106,7 @@ class Space:
     ``[B + 1]`` (what lies outside is counted in the outermost bins); ``posterior`` ``[D, B]`` the same for the whole
     distributions (expected counts), which N(0, 1) is to be held against.  ``components`` ``[k, D]`` principal
     components of length 1, ``shares`` ``[k]`` of the variance; ``points`` ``[N, 2]`` the data along two of them,
-    from its mean, in the model's sigmas ``steps`` ``[2]``: ``mean + x * steps[0] * component + y * steps[1] * component``.
+    from its mean, in sigmas ``steps`` ``[2]``: ``mean + x * steps[0] * component + y * steps[1] * component``.
     ``labels`` name -> uint8 ``[N]``.
     """
 

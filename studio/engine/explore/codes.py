@@ -33,7 +33,7 @@ from studio.engine.context import Context
 from studio.engine.explore.labels import free_labels, groups_of
 from studio.engine.explore.walks import Mix, at
 from studio.engine.mix.weights import normalised
-from studio.engine.morph.encodings import companions, grid_of, moments
+from studio.engine.morph.encodings import companion, grid_of, moments
 from studio.nets.drawing import AutoencoderGenerator
 from studio.nets.roles import Autoencoder, Generator
 from studio.nets.roles import Noise as NetNoise
@@ -303,7 +303,7 @@ class Codes:
         if isinstance(latent, Encoded):
             seen = moments(self.model.ctx, self.model.sha, auto, latent, net.rows, net.columns)
             return seen.draw(latent.sample).reshape(1, -1).to(self.model.device)
-        data = companions(auto).mu
+        data = companion(auto, "data_mu")
         if data is None or data[0].size != net.w_dim:
             raise StudioError("This model came without examples.", "", "Add pictures of your own.")
         if not 0 <= latent.index < len(data):

@@ -18,8 +18,10 @@ from studio.engine.explore.codes import Codes, Model, noise_of, open_model
 from studio.engine.explore.draw import batch_size, info_of, pictures, synthesize
 from studio.engine.explore.ranges import span, suggested_range
 from studio.engine.explore.wstats import Float64Array, WStats, one_sign, w_stats
+from studio.engine.morph.encodings import companion, plain
 from studio.engine.registry import operation
 from studio.engine.results import Directions, Pictures
+from studio.nets.drawing import AutoencoderGenerator
 from studio.project.latents import Direction, Look, Push
 from studio.project.requests import FilmStrip, FindDirections
 
@@ -36,18 +38,13 @@ class Vector:
 # Style weights and their factors --------------------------------------------------------------------------------
 
 
-def _plain(net: Any) -> Any:
-    """The network behind a prepared one."""
-    return getattr(net, "exact", net)
-
-
 def style_weights(net: Any, layer: int) -> Float64Array:
     """The rows by which w of ``layer`` steers its convolutions, ``[styles, w_dim]`` float64.
 
     StyleGAN2: the affine weights of the layer's convolution (of the colours only where nothing else takes that w);
     StyleGAN3: of its layer (or of its input's placement); a network without styles: what its first layer makes of z.
     """
-    net = _plain(net)
+    net = plain(net)
     found: list[Tensor] = []
     synthesis = getattr(net, "synthesis", None)
     if synthesis is not None:
@@ -65,13 +62,21 @@ def style_weights(net: Any, layer: int) -> Float64Array:
 
 
 def _first_layer(net: Any) -> list[Tensor]:
-    """What the first layer makes of the network's input: its weights as rows ``[outputs, w_dim]``."""
+    """What the first layer makes of the network's input: its weights as rows ``[outputs, w_dim]``.
+
+    Of an autoencoder the decoder's; the columns of a spatial latent are its channels.
+    """
+    width = net.w_dim
+    if isinstance(net, AutoencoderGenerator):
+        width = net.net.latent_dim
+        net = plain(net.net)
+        net = getattr(net, "decoder", net)
     for module in net.modules():
-        if isinstance(module, nn.Linear) and module.in_features == net.w_dim:
+        if isinstance(module, nn.Linear) and module.in_features == width:
             return [module.weight]
-        if isinstance(module, nn.ConvTranspose2d | nn.Conv2d) and module.in_channels == net.w_dim:
+        if isinstance(module, nn.ConvTranspose2d | nn.Conv2d) and module.in_channels == width:
             inputs = 0 if isinstance(module, nn.ConvTranspose2d) else 1
-            return [module.weight.movedim(inputs, 0).reshape(net.w_dim, -1).t()]
+            return [module.weight.movedim(inputs, 0).reshape(width, -1).t()]
     return []
 
 
@@ -124,16 +129,23 @@ def resolve(model: Model, direction: Direction, first: int = 0, last: int = -1) 
     """
     stats = yield from w_stats(model)
     net = model.net
+    told: float | None = None
     if direction.kind == "principal":
-        rows = _row(stats.components, direction.index)[None]
+        rows = stats.direction(_row(stats.components, direction.index))[None]
     elif direction.kind == "factor":
-        rows = _row(_factors(model, first, last)[0], direction.index)[None]
+        rows = stats.direction(_row(_factors(model, first, last)[0], direction.index))[None]
+    elif direction.kind == "axis":
+        rows = stats.direction(_row(np.eye(len(stats.mean)), direction.index))[None]
+    elif direction.kind == "attribute":
+        rows, told = attribute(model, stats, direction.index)
     else:
         rows = _stored_rows(model, direction)
-    size = float(np.sqrt(np.mean(np.sum(rows**2, axis=1))))
-    if not np.isfinite(size) or size <= 1e-12:
-        raise StudioError("This direction leads nowhere.", "Its vector is zero or damaged.", "Choose another one.")
-    rows = rows / size
+    rows = _unit(rows)
+    sigma = stats.sigma(rows) if told is None else told
+    if direction.clean:
+        cleaned = _unit(clean(rows, _others(model, stats, direction, rows)))
+        sigma *= stats.sigma(cleaned) / max(1e-12, stats.sigma(rows))
+        rows = cleaned
     made = torch.from_numpy(rows.astype(np.float32)).to(model.device)
     if made.shape[0] not in (1, net.num_ws):
         raise StudioError(
@@ -141,7 +153,74 @@ def resolve(model: Model, direction: Direction, first: int = 0, last: int = -1) 
             f"It has {made.shape[0]} layers, this model has {net.num_ws}.",
             "Import it for the model that it was found in.",
         )
-    return Vector(made, stats.sigma(rows))
+    return Vector(made, sigma)
+
+
+def _unit(rows: Float64Array) -> Float64Array:
+    size = float(np.sqrt(np.mean(np.sum(rows**2, axis=1))))
+    if not np.isfinite(size) or size <= 1e-12:
+        raise StudioError("This direction leads nowhere.", "Its vector is zero or damaged.", "Choose another one.")
+    return np.asarray(rows / size)
+
+
+def _attributes(model: Model, stats: WStats) -> Float64Array:
+    """The attribute vectors that came with the model, ``[A, w_dim]`` (A is 0 where there are none)."""
+    vectors = companion(model.net, "attributes_vectors") if model.autoencoder is not None else None
+    if vectors is None:
+        return np.zeros((0, model.net.w_dim))
+    rows = [np.asarray(row, dtype=np.float64) for row in vectors]
+    return np.stack([stats.direction(row) if len(row) == len(stats.mean) else row for row in rows])
+
+
+def attribute(model: Model, stats: WStats, index: int) -> tuple[Float64Array, float | None]:
+    """Attribute number ``index`` of the model: its vector ``[1, w_dim]`` and, where the model tells it, its sigma."""
+    vectors = _attributes(model, stats)
+    if len(vectors) == 0:
+        raise StudioError(
+            "This model came without attributes.",
+            "Nobody measured what its latent space means.",
+            "Make one of your own from pictures with and without it.",
+        )
+    row = _row(vectors, index)[None]
+    sigmas = companion(model.net, "attributes_sigmas")
+    return row, float(sigmas[index]) if sigmas is not None and len(sigmas) == len(vectors) else None
+
+
+SAME = 0.7
+"""A stored direction this close (cosine) to an attribute of the model means the same; it is not cleaned of it."""
+
+LEFT = 0.05
+"""What must be left of a direction when it is cleaned; less is only rounding and chance."""
+
+
+def _others(model: Model, stats: WStats, direction: Direction, rows: Float64Array) -> Float64Array:
+    """The attributes of the model that are not this direction itself, ``[n, w_dim]``."""
+    vectors = _attributes(model, stats)
+    if direction.kind == "attribute":
+        return np.delete(vectors, direction.index, axis=0)
+    lengths = np.linalg.norm(vectors, axis=1)
+    mean = rows.mean(axis=0)
+    cosines = np.abs(vectors @ mean) / np.maximum(1e-12, lengths * np.linalg.norm(mean))
+    return np.asarray(vectors[cosines < SAME])
+
+
+def clean(rows: Float64Array, others: Float64Array) -> Float64Array:
+    """What ``rows`` ``[n, w_dim]`` does not share with ``others`` ``[m, w_dim]``: its part orthogonal to all of them.
+
+    The residual of least squares, which is what Gram and Schmidt leave, in any order of the others.  A user error when
+    next to nothing is left.
+    """
+    if len(others) == 0:
+        return rows
+    shared, *_ = np.linalg.lstsq(others.T, rows.T, rcond=1e-6)
+    rest = rows - (others.T @ shared).T
+    if np.linalg.norm(rest) < LEFT * np.linalg.norm(rows):
+        raise StudioError(
+            "Nothing of this direction is its own.",
+            "It is made of the other attributes of the model.",
+            "Use it without cleaning.",
+        )
+    return np.asarray(rest)
 
 
 def _row(rows: Float64Array, index: int) -> Float64Array:
@@ -205,23 +284,25 @@ def find_directions(ctx: Context, request: FindDirections) -> Steps[Directions]:
     """
     model = open_model(ctx, request.model, request.precision)
     stats: WStats = yield from w_stats(model, max(2, request.samples), request.seed)
-    count = max(1, min(request.count, model.net.w_dim))
+    count = max(1, min(request.count, len(stats.mean)))
     if request.method == "principal":
-        vectors, sigmas = stats.components[:count], stats.sigmas[:count]
+        vectors = np.stack([stats.direction(row) for row in stats.components[:count]])
+        sigmas = stats.sigmas[:count]
         variance = float(np.trace(stats.covariance)) or 1.0
         return Directions(
             "principal",
             vectors.astype(np.float32),
-            sigmas.astype(np.float32),
+            np.array([stats.sigma(v) for v in vectors], dtype=np.float32),
             (sigmas**2 / variance).astype(np.float32),
             info={"samples": stats.samples, "seed": request.seed},
         )
     yield Progress(0, 1, "Factorising the style weights")
     all_vectors, values = _factors(model, request.first, request.last)
+    vectors = np.stack([stats.direction(row) for row in all_vectors[:count]])
     return Directions(
         "factor",
-        all_vectors[:count].astype(np.float32),
-        np.array([stats.sigma(v) for v in all_vectors[:count]], dtype=np.float32),
+        vectors.astype(np.float32),
+        np.array([stats.sigma(v) for v in vectors], dtype=np.float32),
         (values[:count] / max(1e-12, float(values.sum()))).astype(np.float32),
         first=request.first,
         last=request.last,

@@ -15,7 +15,8 @@ from studio.engine.context import Context
 from studio.engine.explore.codes import Codes, Model, noise_of, open_model
 from studio.engine.explore.directions import Vector, pushed, pusher
 from studio.engine.explore.draw import info_of, picture, pictures
-from studio.engine.explore.walks import frame_count, key_frames, noise_angle
+from studio.engine.explore.pace import timed
+from studio.engine.explore.walks import frame_count, noise_angle
 from studio.engine.registry import operation
 from studio.engine.results import Array, Numbers, Picture, Pictures
 from studio.nets.roles import Noise as NetNoise
@@ -122,7 +123,8 @@ def walk_frames(ctx: Context, request: WalkFrames) -> Steps[Numbers]:
     """The frames ``first .. first + count`` of a walk, each one a Preview whose index is its number in the walk.
 
     Frames are drawn one by one, so a frame alone is bit for bit the frame of the whole film.  They are not collected:
-    the result says only how many there were (a minute at 1024 px would be gigabytes).
+    the result says only how many there were (a minute at 1024 px would be gigabytes).  ``info["keys"]``: the frame of
+    each key, which an even speed moves.
     """
     started = time.perf_counter()
     model = open_model(ctx, request.model, request.precision, request.look)
@@ -131,16 +133,16 @@ def walk_frames(ctx: Context, request: WalkFrames) -> Steps[Numbers]:
     first = min(max(0, request.first), total)
     stop = total if request.count <= 0 else min(total, first + request.count)
     ready = yield from pusher(model, look.pushes)
-    path = Codes(model, look).path(walk)
+    way = yield from timed(model, Codes(model, look), walk, lambda ws: pushed(ws, ready))
     kind, strength = noise_of(look.noise, model.net)
     drifting = walk.noise_loop and look.noise.mode == "seed"
     for frame in range(first, stop):
         noise: NetNoise = NoiseCircle(look.noise.seed, noise_angle(walk, frame)) if drifting else kind
-        ws = pushed(path(frame), ready)
+        ws = way.ws(frame)
         image = yield from picture(model.net, ws, (noise, strength), request.size, previews=False)
         yield Preview(image, f"frame {frame}", frame)
         yield Progress(frame - first + 1, stop - first, "Drawing frames")
-    facts = info_of(model.net, started, keys=key_frames(walk), fps=walk.fps)
+    facts = info_of(model.net, started, keys=way.keys, fps=walk.fps)
     return Numbers({"frames": float(stop - first), "total": float(total), "seconds": total / max(1, walk.fps)}, facts)
 
 

@@ -21,7 +21,7 @@ from studio.base.files import write_atomic
 from studio.base.steps import Progress, Steps
 from studio.engine.explore.codes import Model
 from studio.engine.explore.labels import draw_many
-from studio.engine.morph.encodings import companions
+from studio.engine.morph.encodings import companion
 from studio.nets.drawing import AutoencoderGenerator
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def _encoded_stats(model: Model, net: AutoencoderGenerator) -> WStats:
 
     def make() -> WStats:
         width = net.net.latent_dim
-        data = companions(net).mu
+        data = companion(net, "data_mu")
         if data is None or net.net.spatial or len(data) < 2 or data.shape[1:] != (width,):
             return WStats(np.zeros(width), np.eye(width), np.eye(width), np.ones(width), 0, places)
         x = data.astype(np.float64)

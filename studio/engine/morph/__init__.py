@@ -4,7 +4,7 @@
 ``encodings``   pictures as mean and log-variance, kept in memory; what came with a model (its data, its attributes)
 ``encode``      the operation: a picture through the encoder and back
 ``space``       the operation: how encoded data lies in latent space
-``attribute``   the operation: a direction from two piles
+``attribute``   the operation: a direction from two piles; ``piles`` is its arithmetic
 An autoencoder is a generator with one layer (:mod:`studio.nets.drawing`), so pictures, tiles, walks, strips and
 directions are those of :mod:`studio.engine.explore`.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,16 @@ from studio.base.errors import StudioError
 from studio.base.steps import Progress, Steps, UInt8Image
 from studio.engine.context import Context
 from studio.engine.explore.draw import milliseconds, to_uint8
-from studio.engine.morph.encodings import Moments, deterministic, device_of, encode, framed_picture, moments, sides_of
+from studio.engine.morph.encodings import (
+    Moments,
+    deterministic,
+    device_of,
+    encode,
+    framed_picture,
+    moments,
+    plain,
+    sides_of,
+)
 from studio.engine.registry import operation
 from studio.engine.results import Encoding
 from studio.nets.roles import Autoencoder
@@ -138,7 +147,7 @@ def _mask(rows: tuple[int, int], columns: tuple[int, int], size: tuple[int, int]
 
 def encode_tiles(net: Autoencoder, image: UInt8Image, places: int) -> Steps[Moments]:
     """mu and logvar of a picture whose sides are multiples of the factor, from tiles of ``places`` x ``places``."""
-    f, exact = net.factor, cast(Autoencoder, getattr(net, "exact", net))
+    f, exact = net.factor, plain(net)
     size = image.shape[0] // f, image.shape[1] // f
     overlap = max(1, places // 4)
     tiles = [(r, c) for r in spans(size[0], places, overlap) for c in spans(size[1], places, overlap)]

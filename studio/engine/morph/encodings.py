@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -93,8 +93,7 @@ def moments(ctx: Context, sha: str, net: Autoencoder, latent: Encoded, rows: int
     key = ("moments", sha, str(device_of(net)), latent.picture, latent.frame, width, height)
 
     def look() -> Moments:
-        exact = getattr(net, "exact", net)
-        return encode(exact, framed_picture(ctx, latent.picture, latent.frame, width, height))
+        return encode(plain(net), framed_picture(ctx, latent.picture, latent.frame, width, height))
 
     found: Moments = ctx.cache.make(key, look)
     return found
@@ -121,38 +120,24 @@ def deterministic(logvar: Tensor | Float32Array) -> bool:
 
 # What came with a model ----------------------------------------------------------------------------------------------
 
+Companion = Literal["data_mu", "data_logvar", "data_labels", "attributes_vectors", "attributes_sigmas"]
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Companions:
-    """What a model brought beside its weights; every part may be ``None``.
 
-    ``mu``, ``logvar`` ``[N, D]`` float32 and ``labels`` ``[N, A]`` uint8 of its data; ``vectors`` ``[A, D]`` and
-    ``sigmas`` ``[A]`` float32 of its attributes.
+def companion(net: Any, name: Companion) -> npt.NDArray[Any] | None:
+    """What a model brought beside its weights, or ``None``.
+
+    Its data: ``data_mu``, ``data_logvar`` ``[N, D]`` float32, ``data_labels`` ``[N, A]`` uint8.  Its attributes:
+    ``attributes_vectors`` ``[A, D]``, ``attributes_sigmas`` ``[A]`` float32.  ``net``: an autoencoder, or the generator
+    made of one.
     """
+    values = getattr(plain(getattr(net, "net", net)), name, None)
+    if not isinstance(values, Tensor) or values.numel() == 0:
+        return None
+    kept = values.detach().cpu()
+    found: npt.NDArray[Any] = (kept.float() if kept.is_floating_point() else kept.to(torch.uint8)).numpy()
+    return found
 
-    mu: Float32Array | None
-    logvar: Float32Array | None
-    labels: npt.NDArray[np.uint8] | None
-    vectors: Float32Array | None
-    sigmas: Float32Array | None
 
-
-def companions(net: Any) -> Companions:
-    """The data and attributes of a network (an autoencoder, or a generator made of one); empty parts are ``None``."""
-    inner = getattr(net, "net", net)
-    inner = getattr(inner, "exact", inner)
-
-    def array(name: str) -> Any:
-        values = getattr(inner, name, None)
-        if not isinstance(values, Tensor) or values.numel() == 0:
-            return None
-        kept = values.detach().cpu()
-        return (kept.float() if kept.is_floating_point() else kept.to(torch.uint8)).numpy()
-
-    return Companions(
-        array("data_mu"),
-        array("data_logvar"),
-        array("data_labels"),
-        array("attributes_vectors"),
-        array("attributes_sigmas"),
-    )
+def plain(net: Any) -> Any:
+    """The float32 network behind a prepared one."""
+    return getattr(net, "exact", net)

@@ -18,7 +18,7 @@ from studio.engine.explore.codes import open_model
 from studio.engine.explore.draw import milliseconds
 from studio.engine.explore.wstats import WStats, one_sign, w_stats
 from studio.engine.morph.encode import open_autoencoder
-from studio.engine.morph.encodings import companions, deterministic, moments
+from studio.engine.morph.encodings import Companion, companion, deterministic, moments
 from studio.engine.registry import operation
 from studio.engine.results import Space
 from studio.nets.roles import Autoencoder
@@ -29,6 +29,8 @@ ACTIVE_KL = 0.01
 
 ACTIVE_VARIANCE = 0.01
 """Variance of the means over the data (Burda et al. 2016), for networks without a log-variance."""
+
+OWN: tuple[Companion, ...] = ("data_mu", "data_logvar", "data_labels")
 
 REACH = 5.0
 BINS = 50
@@ -86,18 +88,18 @@ def _encoded(ctx: Context, sha: str, net: Autoencoder, request: LatentSpace) -> 
 
 
 def _own(ctx: Context, sha: str, net: Autoencoder) -> Data:
-    own = companions(net)
-    if own.mu is None or own.logvar is None or own.mu.ndim != 2:
+    mu, logvar, flags = (companion(net, name) for name in OWN)
+    if mu is None or logvar is None or mu.ndim != 2:
         raise StudioError(
             "This model came without encoded pictures.",
             "How its latent space is used shows only with pictures in it.",
             "Drop some pictures on the tray first.",
         )
     labels: dict[str, npt.NDArray[np.uint8]] = {}
-    if own.labels is not None:
-        for i, name in enumerate(attribute_names(ctx, sha, own.labels.shape[1])):
-            labels[name] = own.labels[:, i]
-    return Data(own.mu, own.logvar, labels)
+    if flags is not None:
+        for i, name in enumerate(attribute_names(ctx, sha, flags.shape[1])):
+            labels[name] = flags[:, i]
+    return Data(mu, logvar, labels)
 
 
 def attribute_names(ctx: Context, sha: str, count: int) -> list[str]:
