@@ -73,12 +73,17 @@ def config_beside(path: Path) -> dict[str, Any]:
     return {}
 
 
-def shown_name(path: Path) -> str:
-    """What to call the model in ``path``: the file's name, or the folder's where every such file has the same name."""
+def shown_name(path: Path, part: str = "") -> str:
+    """What to call the model in ``path``: the file's name, or the folder's where every such file has the same name.
+
+    ``part`` is what the file is of a network in several files; that word is left out.
+    """
     stem = path.name
     while Path(stem).suffix.lower() in SUFFIXES:
         stem = Path(stem).stem
-    if stem.removesuffix(".fp16") not in _USUAL:
+    if part:
+        stem = re.sub(rf"(?i)(^|[-_ .]){re.escape(part)}(?=$|[-_ .])", "", stem).strip("-_ .") or part
+    if stem.removesuffix(".fp16") not in (*_USUAL, part):
         return stem or path.stem
     for folder in path.absolute().parents:
         name = folder.name

@@ -264,8 +264,8 @@ def _card(
         hyper["files"] = [
             {"part": part, "name": plain(f.path.name), "sha256": shas[f.path]} for part, f in found.files.items()
         ]
-    main = next(iter(found.files.values()))
-    stem = shown_name(main.path)
+    part, main = next(iter(found.files.items()))
+    stem = shown_name(main.path, part)
     named = stem
     if network is not None:
         hyper.update(facts(recognised.role, network))

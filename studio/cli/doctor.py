@@ -27,6 +27,7 @@ PACKAGES = (
     "platformdirs",
     "psutil",
     "imageio-ffmpeg",
+    "diffusers",
 )
 
 

@@ -71,3 +71,17 @@ def test_settings_beside_a_file(tmp_path: Path) -> None:
     for rubbish in ("[1]", "{", "[" * 100_000, json.dumps({"role": "generator", "architecture": "x"}), " " * (2 << 20)):
         (tmp_path / "a.json").write_text(rubbish)
         assert config_beside(file) == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("a/taef2_decoder.pth", "taef2"),
+        ("a/painter_decoder_iter_160000.pth.tar", "painter_iter_160000"),
+        ("adain/decoder.pth", "adain"),
+        ("a/mydecoders.pth", "mydecoders"),
+    ],
+)
+def test_names_of_parts(path: str, name: str) -> None:
+    """The whole is not called after the part that was opened."""
+    assert shown_name(Path(path), "decoder") == name

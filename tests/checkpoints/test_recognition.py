@@ -35,10 +35,14 @@ EXAMPLES: dict[str, Shapes] = {
     "microast": {"enc1.0.conv_layer.weight": (16, 3, 9, 9), "enc1.2.conv_layer.weight": (32, 1, 3, 3)},
     "vgg": {"features.0.weight": (64, 3, 3, 3), "features.2.weight": (64, 64, 3, 3), "classifier.0.weight": (8, 8)},
     "adain-decoder": {"1.weight": (256, 512, 3, 3), "5.weight": (256, 256, 3, 3)},
+    "vq-gan": {"encoder.down.0.block.0.conv1.weight": W3, "quantize.embedding.weight": (8, 4)},
+    "video-autoencoder": {"encoder.conv1.weight": (8, 3, 3, 3, 3), "encoder.downsamples.0.shortcut.weight": W3},
     "autoencoder-kl": {"first_stage_model.encoder.down.0.block.0.conv1.weight": W3,
                        "first_stage_model.quant_conv.weight": (8, 8, 1, 1)},
-    "autoencoder-tiny": {"1.weight": (64, 4, 3, 3), "3.conv.0.weight": (64, 64, 3, 3),
+    "autoencoder-tiny": {"1.weight": (64, 4), "3.conv.0.weight": (64, 64, 3, 3),
                          "3.conv.2.weight": (64, 64, 3, 3)},
+    "pythae": {"encoder.layers.0.0.weight": (8, 8), "encoder.embedding.weight": (4, 8),
+               "encoder.log_var.weight": (4, 8), "decoder.layers.0.0.weight": (8, 4)},
     "vae": {"encoder.0.0.weight": W3, "fc_mu.weight": (8, 8), "fc_var.weight": (8, 8), "decoder_input.weight": (8, 8)},
     "srgan": {"block1.0.weight": (64, 3, 9, 9), "block2.conv1.weight": (64, 64, 3, 3)},
     "swinir": {"conv_first.weight": W3, "layers.0.residual_group.blocks.0.norm1.weight": (8,)},
@@ -138,8 +142,6 @@ REAL = {
     "microast_decoder_iter_160000.pth.tar": "MicroAST",
     "microast_modulator_iter_160000.pth.tar": "MicroAST",
     "srgan_leftthomas_x4.pth": "SRGAN",
-    "taef2_encoder.pth": "tiny autoencoder",
-    "taef2_decoder.pth": "tiny autoencoder",
     "e4e_ganspace_ffhq_pca.pt": "directions",
     "e4e_interfacegan_smile.pt": "directions",
     "invoke_Juggernaut_XL_v9_vae_config.json": "settings file",
@@ -158,7 +160,6 @@ def test_real_files(name: str, shared: Path) -> None:
 
 
 KEYS = {
-    "invoke_Juggernaut_XL_v9_vae_diffusion_pytorch_model.fp16.safetensors.keys.json": "autoencoder-kl",
     "invoke_RealESRGAN_x2plus.pth.keys.json": "esrgan",
     "invoke_SwinIR_-_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth.keys.json": "swinir",
 }

@@ -15,7 +15,7 @@ from studio.checkpoints.families.base import Recognised
 from studio.checkpoints.unwrap import Candidate
 
 _STYLE = "The Style panel will use it."
-_MORPH = "The Morph panel will use it."
+_MORPH = "The autoencoders that are read are Stable Diffusion's, SDXL's, SD3's and FLUX's, TAESD's, and PyTorch-VAE's."
 _TRANSLATE = "The Translate panel will use it."
 _LARGER = "The Translate panel will use it for enlarging."
 _CRITIC = "It makes no pictures."
@@ -88,7 +88,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("lora", "generator", "This is a LoRA, a small addition to a large text-to-image model.", _NEVER,
          match(r"\.lora_(up|down|A|B)\.|^lora_")),
     Kind("stable-diffusion", "autoencoder", "This is a Stable Diffusion checkpoint, which draws from text.",
-         "The Morph panel will use the autoencoder inside it.",
+         "The autoencoder inside it is not whole, and nothing else of it can be used here.",
          both(starts("model.diffusion_model."), starts("first_stage_model."))),
     Kind("diffusion", "generator", "This is the drawing part of a diffusion model, which draws from text.", _NEVER,
          either(starts("model.diffusion_model."), starts("down_blocks.", "time_embedding."),
@@ -113,14 +113,28 @@ KINDS: tuple[Kind, ...] = (
     Kind("adain-decoder", "translator", "This is the decoder of an AdaIN style transfer.", _STYLE,
          shaped("1.weight", 256, 512, 3, 3)),
     # -- autoencoders
-    Kind("autoencoder-kl", "autoencoder", "This is the autoencoder of a diffusion model (AutoencoderKL).", _MORPH,
-         either(match(r"(^|\.)encoder\.down_blocks\.0\.resnets\."), match(r"(^|\.)encoder\.down\.0\.block\."),
-                match(r"^(down_blocks\.0\.resnets|down\.0\.block|up\.0\.block)\."))),
-    Kind("autoencoder-tiny", "autoencoder", "This is one half of a tiny autoencoder (TAESD).", _MORPH,
+    Kind("vq-gan", "autoencoder", "This is a VQ-GAN, whose latents are words of a code book and cannot be mixed.",
+         _MORPH,
+         either(match(r"(^|\.)quantize\.(embedding|embed|codebook)"), match(r"(^|\.)codebook\.weight$"))),
+    Kind("video-autoencoder", "autoencoder", "This is the autoencoder of a video model.",
+         "Latent Studio works with single pictures.",
+         both(match(r"(^|\.)encoder\."), lambda c: any(len(t.shape) == 5 for t in c.tensors.values()))),
+    Kind("autoencoder-kl", "autoencoder",
+         "This is a part of the autoencoder of a diffusion model (AutoencoderKL), not the whole.",
+         "Both its halves are needed, in one file.",
+         either(match(r"(^|\.)(en|de)coder\.(down|up)_blocks\.0\.resnets\."),
+                match(r"(^|\.)(en|de)coder\.(down|up)\.0\.block\."),
+                match(r"^(down_blocks\.0\.resnets|up_blocks\.0\.resnets|down\.0\.block|up\.0\.block)\."))),
+    Kind("autoencoder-tiny", "autoencoder", "This is a part of a tiny autoencoder (TAESD) that does not hold together.",
+         "Get both its halves again from their author.",
          either(both(match(r"^\d+\.conv\.0\.weight$"), match(r"^\d+\.weight$")),
-                match(r"^(encoder|decoder)\.layers\.\d+\.conv\.0\.weight$"),
+                match(r"^(encoder|decoder)\.(layers\.)?\d+\.conv\.0\.weight$"),
                 match(r"^taesd_(encoder|decoder)\."))),
-    Kind("vae", "autoencoder", "This is a variational autoencoder.", _MORPH,
+    Kind("pythae", "autoencoder",
+         "This is an autoencoder made with pythae, whose file does not say how its layers are joined.",
+         "Its code would have to be run, which Latent Studio never does.",
+         both(match(r"^encoder\.(layers|conv_layers)\."), starts("encoder.embedding."), starts("decoder."))),
+    Kind("vae", "autoencoder", "This is a variational autoencoder of a kind that is not read.", _MORPH,
          either(starts("fc_mu."), starts("encoder.fc_mu."),
                 match(r"(^|\.)(log_?var|fc_(log)?var|embedding)\.weight$"))),
     # -- enlarging

@@ -11,7 +11,18 @@ from typing import Any, TypeVar
 
 from studio.base.errors import ModelError
 from studio.checkpoints.companions import Beside, Several, gather
-from studio.checkpoints.families import dcgan, genforce, others, rosinality, stylegan2, stylegan3, tensorflow
+from studio.checkpoints.families import (
+    autoencoder_kl,
+    autoencoder_tiny,
+    dcgan,
+    genforce,
+    others,
+    pytorch_vae,
+    rosinality,
+    stylegan2,
+    stylegan3,
+    tensorflow,
+)
 from studio.checkpoints.families.base import SURPRISES, Detector, Recognised
 from studio.checkpoints.formats.contents import Contents
 from studio.checkpoints.limits import damaged, plain, too_much
@@ -23,11 +34,14 @@ DETECTORS: tuple[Detector, ...] = (
     tensorflow.detect,
     rosinality.detect,
     genforce.detect,
+    autoencoder_kl.detect,
+    autoencoder_tiny.detect,
+    pytorch_vae.detect,
     dcgan.detect,
 )
 _Answer = TypeVar("_Answer")
 
-IN_PARTS: tuple[Several, ...] = ()
+IN_PARTS: tuple[Several, ...] = (autoencoder_tiny.IN_TWO_FILES,)
 MAX_TENSORS = 4096
 """Tensors of one network, whatever else its file holds (StyleGAN2 at 1024 px has about 200, SDXL's autoencoder 250)."""
 
