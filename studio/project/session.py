@@ -144,6 +144,11 @@ class StyleState(_State, frozen=True, kw_only=True):
     painter: str = ""
     """The feed-forward network."""
     strength: float = 1.0
+    paint_size: int = 0
+    """The longer side in px in one pass (0: the picture's own)."""
+    content_name: str = ""
+    examples: tuple[str, ...] = ()
+    """Which of "content" and "style" still hold the program's own example: what is dropped first replaces these."""
 
 
 class Bookmark(_State, frozen=True, kw_only=True):

@@ -417,6 +417,7 @@ class Canvas(DropTarget):
             painter.restore()
             if name:
                 draw_tag(painter, name, self._view.rect().translated(pane.topLeft()).intersected(pane))
+        self._draw_over(painter)
         if self._mode == "wipe" and not self._held and self._other is not None:
             self._draw_wipe(painter)
         elif self._mode == "side":
@@ -433,6 +434,9 @@ class Canvas(DropTarget):
         if self.drop_hint:
             draw_drop_hint(painter, QRectF(self.rect()))
         self.draw_ring(painter, QRectF(self.rect()), 0)
+
+    def _draw_over(self, painter: QPainter) -> None:
+        """For subclasses: what lies over the picture and below the words."""
 
     def _draw_picture(self, painter: QPainter, shown: ShownPicture | None, view: QRectF) -> None:
         if shown is None:
