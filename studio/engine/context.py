@@ -335,6 +335,10 @@ def _prepared(network: Any) -> Any:
         from studio.nets.stylegan2_fast import FastStyleGAN2
 
         return FastStyleGAN2(network)
+    if hasattr(network, "encode") and hasattr(network, "decode"):
+        from studio.nets.drawing_fast import prepared
+
+        return prepared(network)
     return network
 
 

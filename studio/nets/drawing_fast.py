@@ -1,0 +1,89 @@
+"""The prepared form of an autoencoder: its decoder in half precision where this machine is faster in it.
+
+Only the decoder: where a picture lies in latent space must not depend on how quickly it is drawn.  Used only when it is
+measured to draw the same picture (:data:`FAITHFUL`); otherwise the plain network is used as it is.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from studio.nets.roles import Autoencoder
+from studio.nets.stylegan2_fast_probe import probe_dtype
+
+log = logging.getLogger(__name__)
+
+FAITHFUL = 45.0
+"""dB of PSNR that the prepared form must keep; the peak is four standard deviations of the plain picture."""
+
+TRIED = 8
+"""Places on a side of the spatial latent that is tried."""
+
+
+class FastAutoencoder(nn.Module):
+    """``exact`` with a decoder in ``dtype`` and channels last; ``encode`` is that of ``exact``."""
+
+    def __init__(self, exact: Autoencoder, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.exact = cast(Any, exact)
+        self.dtype = dtype
+        self.spatial, self.factor = exact.spatial, exact.factor
+        self.resolution, self.latent_dim = exact.resolution, exact.latent_dim
+        # The encoder is not copied: nobody asks the prepared form for it.
+        encoder = getattr(exact, "encoder", None)
+        swift = copy.deepcopy(exact, {} if encoder is None else {id(encoder): None})
+        self.swift = cast(Any, swift).to(dtype=dtype, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """As the plain network."""
+        found: tuple[Tensor, Tensor] = self.exact.encode(x)
+        return found
+
+    def decode(self, z: Tensor) -> Tensor:
+        """``z`` to pictures, float32."""
+        picture: Tensor = self.swift.decode(z.to(self.dtype)).float()
+        return picture
+
+
+def prepared(net: Autoencoder) -> Autoencoder:
+    """The fast form of an autoencoder, or the network itself where nothing is gained or the picture would differ."""
+    device = next(iter(cast(nn.Module, net).parameters())).device
+    wished = probe_dtype(device)
+    if wished is torch.float32:
+        return net
+    choices = [wished] if wished is torch.bfloat16 else [wished, torch.bfloat16]  # float16 overflows in some decoders
+    for dtype in choices:
+        try:
+            fast = FastAutoencoder(net, dtype)
+            quality = agreement(net, fast)
+        except (RuntimeError, NotImplementedError) as exc:
+            log.info("%s does not decode in %s: %s", type(net).__name__, dtype, exc)
+            continue
+        if quality >= FAITHFUL:
+            return fast
+        log.info("%s in %s is only %.1f dB like itself and stays in float32", type(net).__name__, dtype, quality)
+    return net
+
+
+def agreement(net: Autoencoder, fast: Autoencoder) -> float:
+    """PSNR in dB of ``fast`` against ``net`` on four draws from N(0, 1), the lowest of them (-inf for no numbers)."""
+    device = next(iter(cast(nn.Module, net).parameters())).device
+    shape = (net.latent_dim, TRIED, TRIED) if net.spatial else (net.latent_dim,)
+    gen = torch.Generator().manual_seed(0)
+    lowest = math.inf
+    with torch.no_grad():
+        for _ in range(4):
+            z = torch.randn(1, *shape, generator=gen).to(device)
+            plain, other = net.decode(z), fast.decode(z)
+            if not torch.isfinite(other).all():
+                return -math.inf
+            error = float((plain - other).double().square().mean())
+            peak = 4 * float(plain.double().std())
+            lowest = min(lowest, 10 * math.log10(max(1e-30, peak**2) / max(1e-30, error)))
+    return lowest
