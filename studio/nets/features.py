@@ -12,12 +12,15 @@ what a face is: distances from it are no LPIPS, and whatever shows one says :dat
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from studio.nets.style_features import StudioVGG
 
 FEATURES_NAME = "studio fixed-seed features"
 """What the interface calls the measure."""
@@ -60,6 +63,31 @@ class StudioFeatures(nn.Module):
                 self.register_buffer(f"{name}_bias", (-mean / std).float(), persistent=False)
                 x = F.relu(((y - mean[:, None, None]) / std[:, None, None]).float())
                 n_in = n_out
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """What :meth:`features` can be asked for, from shallow to deep."""
+        return LAYERS
+
+    @property
+    def hyper(self) -> dict[str, Any]:
+        """What a card would tell."""
+        return {"blocks": [[n, count] for _, n, count in BLOCKS], "seed": SEED}
+
+    def as_vgg(self) -> StudioVGG:
+        """The same network as convolutions: with ``conv`` layers, a choice of pooling, and in other precisions."""
+        tensors = {}
+        for name, _ in _plan():
+            place = name.removeprefix("relu")
+            tensors[f"conv{place}.weight"] = getattr(self, f"{name}_weight")
+            tensors[f"conv{place}.bias"] = getattr(self, f"{name}_bias")
+        net = StudioVGG([(n, count) for _, n, count in BLOCKS]).to(tensors["conv1_1.weight"].device)
+        net.load_state_dict(tensors)
+        return net.eval().requires_grad_(False)
+
+    def calibrated(self, x: Tensor) -> StudioVGG:
+        """The same filters calibrated on pictures ``x`` instead (see :meth:`StudioVGG.calibrated`)."""
+        return self.as_vgg().calibrated(x)
 
     def features(self, x: Tensor, names: Sequence[str] = LAYERS) -> dict[str, Tensor]:
         """Pictures ``[N, 3, H, W]`` in [0, 1] to activations ``[N, C, h, w]``, about unit variance before the ReLU.
