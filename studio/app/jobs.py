@@ -37,6 +37,7 @@ class Jobs(QObject):
         super().__init__(parent)
         self._worker = worker
         self._failures: list[Failure] = []
+        self._elsewhere: frozenset[str] = frozenset()
         self.strip = JobStrip()
         self.strip.pause_asked.connect(worker.pause)
         self.strip.resume_asked.connect(worker.resume)
@@ -49,6 +50,12 @@ class Jobs(QObject):
     def long_jobs(self) -> list[JobView]:
         """What a person would call jobs: the long ones and imports, the running one first."""
         return [view for view in self._worker.jobs() if self._counts(view)]
+
+    def leave_out(self, keys: frozenset[str]) -> None:
+        """Jobs of these keys are shown by the panel in front; the strip leaves them out."""
+        if keys != self._elsewhere:
+            self._elsewhere = keys
+            self._show()
 
     def toggle_pause(self, job: int) -> None:
         """Pause or continue."""
@@ -67,7 +74,11 @@ class Jobs(QObject):
 
     def _show(self, *_: object) -> None:
         self.strip.set_jobs(
-            [replace(view, phase=language.say(view.phase), note=language.say(view.note)) for view in self.long_jobs()]
+            [
+                replace(view, phase=language.say(view.phase), note=language.say(view.note))
+                for view in self.long_jobs()
+                if view.key not in self._elsewhere
+            ]
         )
 
     def _preview(self, job: int, preview: Preview) -> None:

@@ -282,6 +282,7 @@ class MainWindow(QMainWindow):
         if self.panel is not None:
             self.panel.deactivate()
         self.panel = panel
+        self.jobs.leave_out(frozenset(f"{name}.{key}" for key in panel.own_jobs))
         self.stages.setCurrentWidget(panel.stage)
         self.inspectors.setCurrentWidget(panel.inspector)
         self.rail.show_current(name)

@@ -247,6 +247,8 @@ class Panel(QObject):
     """Key in the registry, in ``Session.workspace`` and in settings."""
     state_field: ClassVar[str] = ""
     """The field of :class:`Session` that this panel edits."""
+    own_jobs: ClassVar[frozenset[str]] = frozenset()
+    """Keys of long jobs whose progress it shows itself: while it is in front the job strip leaves them out."""
 
     stage: QWidget
     """Canvas and board; fills the middle."""

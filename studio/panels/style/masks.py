@@ -27,8 +27,15 @@ from studio.widgets.tokens import Theme
 if TYPE_CHECKING:
     from studio.panels.style.panel import StylePanel
 
+TINTS = (Theme.ACCENT, Theme.VIOLET, Theme.BAD, Theme.GOOD, "#e58fc6", "#e6d06a")
+"""Colours of masks over the picture; blue would drown in skies and water."""
 AT_HAND = 60
 """Masks of undo steps that need not be read again."""
+
+
+def tint_of(index: int) -> str:
+    """The colour of a style's mask."""
+    return TINTS[index % len(TINTS)]
 
 
 def as_mask(pixels: UInt8Image, *, alpha: bool = False) -> Mask:
@@ -169,12 +176,12 @@ class Masking(Part):
             return
         masks = [(i, self._mask(s.mask), s.feather) for i, s in enumerate(styles)]
         others = [
-            (feathered(m, f * max(m.shape) / MASK_SIDE), Theme.source(i))
+            (feathered(m, f * max(m.shape) / MASK_SIDE), tint_of(i))
             for i, m, f in masks
             if m is not None and i != self.index
         ]
         canvas.set_masks(others)
-        canvas.set_painted(self._mask(source.mask), Theme.source(self.index), source.feather)
+        canvas.set_painted(self._mask(source.mask), tint_of(self.index), source.feather)
 
     def _mask(self, sha: str) -> Mask | None:
         if not sha or sha in self._missing:
@@ -285,7 +292,7 @@ class Masking(Part):
         index = self.index
         if text != self.tr("Brush stroke"):
             source = shown_look(self.panel.state.run).styles[index]
-            self.panel.canvas.set_painted(mask, Theme.source(index), source.feather)
+            self.panel.canvas.set_painted(mask, tint_of(index), source.feather)
         job = self.panel.call(lambda ctx: (_put(ctx, mask), mask), self.tr("Keeping the mask"), "stroke", "io")
         self._strokes[job] = (index, text, mask)
 

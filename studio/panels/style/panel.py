@@ -39,6 +39,7 @@ class StylePanel(Panel):
 
     name = "style"
     state_field = "style"
+    own_jobs = frozenset({"run", "paint_full"})
 
     canvas: MaskCanvas
 

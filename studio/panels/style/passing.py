@@ -121,6 +121,17 @@ class Passing(Part):
             return self.tr("Paints in the style of the pictures above.")
         return self.tr("Knows one style by heart; the style pictures above do not count.")
 
+    def ready_sentence(self) -> str:
+        """What stands beside Paint."""
+        state: StyleState = self.panel.state
+        if self.card is None:
+            return self._sentence(state)
+        if not state.run.content:
+            return self.tr("Drop a picture to begin.")
+        if self.wants_style and not shown_look(state.run).styles:
+            return self.tr("Drop a second picture: the style.")
+        return self.tr("The canvas follows every change; Paint makes the full picture.")
+
     @property
     def wants_style(self) -> bool:
         """Whether the painter looks at the style pictures."""
@@ -236,6 +247,8 @@ class Passing(Part):
             self.studio.notify(self.tr("There is no picture in that folder."))
             return
         text = self.tr("{0} pictures were painted into “{1}”.").format(written, folder)
+        if written == 1:
+            text = self.tr("One picture was painted into “{0}”.").format(folder)
         if failed:
             named = "; ".join(f"{name}: {why}" for name, why in painted.failures[:3])
             more = self.tr("{0} could not be painted. {1}").format(failed, named)

@@ -15,6 +15,7 @@ from studio.panels.style.values import branch, curves_of, look_at, shown_look
 from studio.project.session import KeptIterate, StyleState
 from studio.project.style import StyleLook, Stylize
 from studio.widgets.iterates import Iterate
+from studio.widgets.parts import restyle
 from studio.widgets.plot import LossPlot
 from studio.widgets.section import Section
 from studio.widgets.tokens import Theme
@@ -122,7 +123,7 @@ class Running(Part):
             )
             self.bar.start.setToolTip(self.tr("Paint at the chosen size (Ctrl+Enter)"))
             self.bar.line.set_part(0.0)
-            self.bar.said.setText(self.tr("The canvas follows every change; Paint makes the full picture."))
+            self._say(self.panel.passing.ready_sentence(), warning=panel.passing.card is None)
             return
         self.bar.start.setToolTip(self.tr("Start (Ctrl+Enter)"))
         self.bar.show_state(
@@ -134,22 +135,28 @@ class Running(Part):
         self._show_words()
 
     def _show_words(self) -> None:
-        view, said = self._view, self.bar.said
+        view = self._view
         if self.running:
             part = view.done / view.total if view is not None and view.total else 0.0
             self.bar.line.set_part(part, resting=self.paused)
             if self.paused:
-                said.setText(self.tr("paused"))
+                self._say(self.tr("paused"))
             elif view is not None and view.eta_s is not None and view.total:
-                said.setText(self.tr("{0} left").format(clock_text(view.eta_s)))
+                self._say(self.tr("{0} left").format(clock_text(view.eta_s)))
             else:
                 waits = view is None
-                said.setText(self.tr("waits for its turn") if waits else self.tr("getting ready"))
+                self._say(self.tr("waits for its turn") if waits else self.tr("getting ready"))
             return
         self.bar.line.set_part(0.0)
-        said.setText(self.panel.ready_sentence())
-        said.setProperty("role", "error" if self.panel.forecasting.warning else "dim")
-        said.setStyleSheet(f"color: {Theme.BAD};" if self.panel.forecasting.warning else "")
+        self._say(self.panel.ready_sentence(), warning=self.panel.forecasting.warning)
+
+    def _say(self, text: str, *, warning: bool = False) -> None:
+        said = self.bar.said
+        said.setText(text)
+        role = "error" if warning else "dim"
+        if said.property("role") != role:
+            said.setProperty("role", role)
+            restyle(said)
 
     # Starting, changing, ending -----------------------------------------------------------------------------
 
