@@ -15,12 +15,29 @@ examples:
   studio mix --sources 1,5 --preset crossover:4 --out mixed.png
   studio walk --seeds 1,2,3 --frames 96 --loop --out loop.mp4
   studio invert photo.jpg --out found.png
+  studio morph a.png b.png --frames 48 --loop --out m.webp
+  studio attributes a.png --set glasses=2 --out b.png
   studio render found.png --out again.png             a picture that we exported carries its recipe
 
 exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 cancelled
 """
 
-COMMANDS = ("render", "explore", "mix", "walk", "invert", "directions", "models", "info", "doctor", "train")
+COMMANDS = (
+    "render",
+    "explore",
+    "mix",
+    "walk",
+    "invert",
+    "directions",
+    "morph",
+    "encode",
+    "sample",
+    "attributes",
+    "models",
+    "info",
+    "doctor",
+    "train",
+)
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -131,9 +148,61 @@ def build() -> argparse.ArgumentParser:
 
     p = _command(sub, "info", "info:info", [common], "say what a file is")
     p.add_argument("file", metavar="FILE", help="a picture, recipe, project, model or file of directions")
+    _morph_commands(sub, [drawing, model])
     _command(sub, "doctor", "doctor:doctor", [common], "check this installation")
     sub.add_parser("train", help="train a small model (studio train --help)", add_help=False)
     return parser
+
+
+def _morph_commands(
+    sub: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    """What autoencoders can do (``--model``: the embedded one if it is not given)."""
+    seeing = argparse.ArgumentParser(add_help=False)
+    seeing.add_argument("--fit", choices=("cover", "whole"), default="cover", help="the middle (default), or all of it")
+    seeing.add_argument("--background", default="edge", metavar="C", help="beside it: edge (default) or #rrggbb")
+    seeing.add_argument("--sample", type=int, default=None, metavar="SEED", help="a draw instead of the mean")
+
+    p = _command(sub, "morph", "morph:morph", [*parents, seeing], "a film from picture to picture")
+    p.add_argument("pictures", nargs="+", metavar="PICTURE", help="picture files; also seeds and codes (.npy)")
+    p.add_argument("--frames", type=int, default=48, metavar="N", help="length in frames (default 48)")
+    p.add_argument("--fps", type=int, default=24, metavar="N", help="frames per second (default 24)")
+    p.add_argument("--loop", action=argparse.BooleanOptionalAction, default=False, help="return to the first picture")
+    p.add_argument(
+        "--even", action=argparse.BooleanOptionalAction, default=True, help="change evenly from frame to frame"
+    )
+    p.add_argument(
+        "--curve", choices=("slerp", "linear", "cubic"), default=None, help="default: slerp for two, cubic for more"
+    )
+    p.add_argument("--size", type=_size, default=0, metavar="PX", help="size of the frames (default: full)")
+    p.add_argument("--out", default="", metavar="FILE|FOLDER", help=".webp, .gif, .mp4, .png, or a folder")
+    p.add_argument("--strip", default="", metavar="FILE", help="also a picture of in-betweens in rows")
+    p.add_argument("--count", type=int, default=7, metavar="N", help="pictures in a row of it (default 7)")
+
+    p = _command(sub, "encode", "morph:encode", [*parents, seeing], "the code of a picture")
+    p.add_argument("picture", metavar="PICTURE", help="a picture file")
+    p.add_argument("--out", default="", metavar="FILE", help="the code as .npy")
+    p.add_argument("--reconstruction", default="", metavar="FILE", help="what the model makes of the code")
+    p.add_argument("--error", default="", metavar="FILE", help="where the two differ, as a grey picture")
+    p.add_argument("--tile", type=_size, default=0, metavar="PX", help="at its own size, in tiles (spatial models)")
+
+    p = _command(sub, "sample", "morph:sample", parents, "draw pictures from an autoencoder")
+    p.add_argument("--count", type=int, default=16, metavar="N", help="default 16")
+    p.add_argument("--temperature", type=float, default=0.8, metavar="X", help="0: all average, 1: as trained (0.8)")
+    p.add_argument("--seed", type=int, default=1, metavar="N", help="of the first picture (default 1)")
+    p.add_argument("--tile", type=_size, default=0, metavar="PX", help="size of each picture (default: full)")
+    p.add_argument("--columns", type=int, default=0, metavar="N", help="columns of the sheet (default: near square)")
+    p.add_argument("--out", required=True, metavar="FILE|FOLDER", help="one contact sheet, or a folder of pictures")
+
+    p = _command(sub, "attributes", "morph:attributes", [*parents, seeing], "change a picture along named directions")
+    p.add_argument("picture", nargs="?", default="", metavar="PICTURE", help="a picture file, a seed or a code (.npy)")
+    p.add_argument("--set", nargs="+", default=[], metavar="NAME=X", help="so many sigmas; NAME may be a .npy file")
+    p.add_argument("--clean", action="store_true", help="without what an attribute shares with the others")
+    p.add_argument("--out", default="", metavar="FILE", help="the picture, or with --make the direction (.npy)")
+    p.add_argument("--list", action="store_true", help="what the model knows")
+    p.add_argument("--make", default=None, metavar="NAME", help="make a direction from two folders")
+    p.add_argument("--with", dest="having", default="", metavar="FOLDER", help="pictures that have it")
+    p.add_argument("--without", dest="lacking", default="", metavar="FOLDER", help="pictures that lack it")
 
 
 def _command(

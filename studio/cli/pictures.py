@@ -126,9 +126,11 @@ def _changed(args: argparse.Namespace, request: Any, card: ModelCard) -> Any:
 
 def _model_for(args: argparse.Namespace, ctx: Context, sha: str, names: list[str]) -> ModelCard:
     """The model of a recipe: the one asked for, the one it names, or one found in ``--models``."""
-    if args.model:
-        return generator_card(ctx, args.model)
     shelf = shelf_of(ctx)
+    if args.model:
+        named = shelf.named(args.model)
+        # Whether a model of another kind can do what the recipe asks for is told when it is asked.
+        return generator_card(ctx, args.model) if named.role == "generator" else named
     card = shelf.card(sha) if sha else ctx.card("")
     if card is None and args.models:
         from studio.project.session import ModelRef
@@ -196,7 +198,7 @@ def _render_gallery(args: argparse.Namespace, ctx: Context, session: Session, na
 
 def write_any(ctx: Context, card: ModelCard, request: Any, out: Path) -> dict[str, Any]:
     """Do a request of any kind and write what comes of it; what ``--json`` says about it."""
-    from studio.engine.results import Array, Directions, Inversion, Numbers, Picture, Pictures
+    from studio.engine.results import Array, Attribute, Directions, Encoding, Inversion, Numbers, Picture, Pictures
 
     if isinstance(request, WalkFrames):
         from studio.cli.film import write_film
@@ -208,6 +210,8 @@ def write_any(ctx: Context, card: ModelCard, request: Any, out: Path) -> dict[st
     result = ask(ctx, request)
     if isinstance(result, Picture | Inversion) and not numeric:
         image = result.image
+    elif isinstance(result, Encoding) and not numeric:
+        image = result.reconstruction
     elif isinstance(result, Pictures) and not numeric:
         from studio.media.sheets import contact_sheet
 
@@ -217,11 +221,17 @@ def write_any(ctx: Context, card: ModelCard, request: Any, out: Path) -> dict[st
         from studio.engine.mix.influence import grey
 
         image = grey(result.values)
-    elif isinstance(result, Array | Directions) and numeric:
+    elif isinstance(result, Array | Directions | Encoding | Attribute) and numeric:
         import numpy as np
 
         out.parent.mkdir(parents=True, exist_ok=True)
-        values = result.vectors if isinstance(result, Directions) else result.values
+        values: Any
+        if isinstance(result, Encoding):
+            values = result.mu
+        elif isinstance(result, Attribute):
+            values = ctx.assets.array(result.asset)
+        else:
+            values = result.vectors if isinstance(result, Directions) else result.values
         np.save(out, values, allow_pickle=False)
         return {"out": out, "shape": values.shape, "model": card.sha256}
     elif isinstance(result, Numbers):

@@ -121,3 +121,10 @@ def whole(pixels: UInt8Image, frame: Frame | None, multiple: int) -> UInt8Image:
             "Frame a part of it.",
         )
     return framed(pixels, frame, width, height)
+
+
+def all_of(width: int, height: int) -> Frame:
+    """The smallest square frame that holds the whole of a picture; what lies beside it is filled."""
+    side = max(width, height)
+    across, down = (side - width) / 2 / width, (side - height) / 2 / height
+    return Frame(left=-across, right=1.0 + across, top=-down, bottom=1.0 + down)
