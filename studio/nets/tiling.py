@@ -248,6 +248,12 @@ def local(
     return (yield from over_tiles(fn, x, pieces, n_in, n_out, SharedPass()))
 
 
+def pieces_of(x: Tensor, factor: int, tile: int, margin: int) -> Iterator[tuple[Tile, Tensor]]:
+    """All tiles of a picture, each with what is read for it."""
+    for piece in tiles(x.shape[2] // factor, x.shape[3] // factor, max(1, tile // factor), -(-margin // factor)):
+        yield piece, piece.read(x, factor).contiguous()
+
+
 def blended(x: Tensor, y: Tensor, strength: float) -> Tensor:
     """The picture and its painting, both ``[N, 3, H, W]`` in [0, 1], mixed; above 1 the painting is exaggerated."""
     x = x.float()
