@@ -21,11 +21,15 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 @dataclass(frozen=True)
 class Pictures:
-    """``images`` ``[N, 3, S, S]`` uint8 RGB; ``names`` their file names; ``rows`` the label table (may be empty)."""
+    """``images`` ``[N, 3, S, S]`` uint8 RGB; ``names`` their file names; ``rows`` the label table (may be empty).
+
+    ``folders``: the name of the folder that each lies in, for sets whose folders are classes (may be empty).
+    """
 
     images: Tensor
     names: tuple[str, ...]
     rows: tuple[dict[str, str], ...] = ()
+    folders: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -36,6 +40,7 @@ class Pictures:
             self.images[index],
             tuple(self.names[i] for i in index),
             tuple(self.rows[i] for i in index) if self.rows else (),
+            tuple(self.folders[i] for i in index) if self.folders else (),
         )
 
     def split(self, every: int = 10) -> tuple[Pictures, Pictures]:
@@ -101,6 +106,7 @@ def load_pictures(source: Path | str, size: int, *, labels: Path | str | None = 
     table: dict[str, dict[str, str]] | None = None
     arrays: list[np.ndarray] = []
     names: list[str] = []
+    folders: list[str] = []
     broken: list[str] = []
     text: str | None = Path(labels).read_text("utf-8") if labels is not None else None
     for name, data in _entries(source):
@@ -114,10 +120,12 @@ def load_pictures(source: Path | str, size: int, *, labels: Path | str | None = 
             broken.append(name)
             continue
         names.append(PurePosixPath(name).name)
+        folders.append(PurePosixPath(name).parent.name)
     if text is not None:
         table = {row["file"]: row for row in csv.DictReader(io.StringIO(text)) if row.get("file")}
         keep = [i for i, name in enumerate(names) if name in table]
         arrays, names = [arrays[i] for i in keep], [names[i] for i in keep]
+        folders = [folders[i] for i in keep]
     if not arrays:
         raise StudioError(
             f"No usable pictures in {source.name}.",
@@ -125,7 +133,8 @@ def load_pictures(source: Path | str, size: int, *, labels: Path | str | None = 
             "Choose a folder or zip with pictures in it.",
         )
     images = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2).contiguous()
-    return Pictures(images, tuple(names), tuple(table[n] for n in names) if table is not None else ())
+    rows = tuple(table[n] for n in names) if table is not None else ()
+    return Pictures(images, tuple(names), rows, tuple(folders))
 
 
 def to_float(images: Tensor, device: torch.device | str = "cpu") -> Tensor:
