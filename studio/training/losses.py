@@ -54,14 +54,19 @@ def charbonnier(x: Tensor, eps: float = 0.02) -> Tensor:
 def reconstruction(picture: Tensor, target: Tensor, *, scales: int = 3, edges: float = 1.0) -> Tensor:
     """Charbonnier distance of pictures and of their horizontal and vertical differences at a few scales.
 
-    Each coarser scale is the 2x2 average of the one before.  ``picture`` and ``target`` ``[N, 3, H, W]`` float32.
+    Each coarser scale is the 2x2 average of the one before.  ``picture`` and ``target`` ``[N, 3, H, W]``; the result is
+    float32 also for bfloat16 pictures.
     """
     e = picture - target
-    total = e.new_zeros(())
+    total = torch.zeros((), device=e.device)
+
+    def mean(x: Tensor) -> Tensor:
+        return x.mean(dtype=torch.promote_types(x.dtype, torch.float32))
+
     for s in range(scales):
-        total = total + charbonnier(e).mean()
+        total = total + mean(charbonnier(e))
         if edges:
-            total = total + edges * (charbonnier(e.diff(dim=2)).mean() + charbonnier(e.diff(dim=3)).mean())
+            total = total + edges * (mean(charbonnier(e.diff(dim=2))) + mean(charbonnier(e.diff(dim=3))))
         if s + 1 < scales:
             e = F.avg_pool2d(e, 2)
     return total / scales
