@@ -57,6 +57,7 @@ def _draw(options: argparse.Namespace, sizes: list[tuple[int, int]]) -> int:
     scenes: dict[str, Callable[[Any], Iterator[str]]] = {
         "explore": explore,
         "mix": mix,
+        "morph": morph,
         "library": library,
     }
     if options.dialogs or "dialogs" in options.panel:
@@ -143,6 +144,56 @@ def mix(window: Any) -> Iterator[str]:
     """A board with sources and weights."""
     window.show_panel("mix")
     yield ""
+
+
+def morph(window: Any) -> Iterator[str]:
+    """As it begins; worked on, with a walk and attributes; an own picture; the inspector further down."""
+    from PySide6.QtWidgets import QApplication, QScrollArea
+
+    window.show_panel("morph")
+    yield "first"
+    app, panel = QApplication.instance(), window.panel
+    panel.padding.walk_around()
+    panel.padding.pad.moved.emit(0.2, 0.1, True)
+    settle(app, window)
+    sliders = panel.pushing.section
+    for index, amount in ((0, 2.0), (3, -1.0)):
+        if sliders.slider_of(index) is not None:
+            sliders._moved(index, amount, True)
+            settle(app, window)
+    for at in (0, 1, 2):
+        panel.sampling.take(at)
+        settle(app, window)
+    panel.padding.pad.moved.emit(0.6, 0.4, True)
+    yield ""
+    area = panel.inspector.findChildren(QScrollArea)[0]
+    panel.spacing.dimensions.set_open(True)
+    panel.piling.section.set_open(True)
+    for index in range(3):
+        panel.piling.add("having", panel.traying.resolve(f"example:{index}"))
+        panel.piling.add("lacking", panel.traying.resolve(f"example:{index + 9}"))
+    settle(app, window)
+    for part, name in ((panel.piling.section, "piles"), (panel.spacing.section, "space")):
+        area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+        settle(app, window)
+        area.verticalScrollBar().setValue(part.y())
+        yield name
+    area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+    yield "end"
+    area.verticalScrollBar().setValue(0)
+    window.take([_portrait()])
+    settle(app, window)
+    yield "picture"
+
+
+def _portrait() -> Any:
+    """A picture that is no face: the encoder should say that it is unsure."""
+    import numpy as np
+
+    y, x = np.mgrid[0:300, 0:420]
+    round_face = ((x - 210) ** 2 + (y - 140) ** 2 < 90**2)[..., None]
+    picture = np.where(round_face, (240, 190, 160), (120, 170, 220)).astype(np.uint8)
+    return picture
 
 
 def library(window: Any) -> Iterator[str]:

@@ -65,14 +65,14 @@ class Keeping(Role):
         super().__init__(panel)
         self._then: dict[int, Callable[[Latent], object]] = {}
 
-    def take(self, things: list[Any], then: Callable[[Latent], object]) -> None:
-        """Call ``then`` with the latent of each thing: a latent, a file, or a picture."""
+    def take(self, things: list[Any], then: Callable[[Latent], object], title: str = "") -> None:
+        """Call ``then`` with the latent of each thing: a latent, a file, or a picture (which is called ``title``)."""
         for thing in things:
             if isinstance(thing, LATENTS):
                 then(thing)
                 continue
-            title = thing.stem if isinstance(thing, Path) else self.tr("Picture")
-            job = self.panel.call(keeper(thing, title), self.tr("Reading the picture"), "keep", "io")
+            name = thing.stem if isinstance(thing, Path) else title or self.tr("Picture")
+            job = self.panel.call(keeper(thing, name), self.tr("Reading the picture"), "keep", "io")
             self._then[job] = then
 
     def result(self, key: str, job: int, request: Any, result: Kept) -> None:

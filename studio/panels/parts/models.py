@@ -5,26 +5,40 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import QCoreApplication, QSignalBlocker, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QWidget
 
+from studio.checkpoints.facts import NAMES
 from studio.widgets.parts import icon_button
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
 
-ARCHITECTURES = {
-    "stylegan2": "StyleGAN2",
-    "stylegan3-t": "StyleGAN3-T",
-    "stylegan3-r": "StyleGAN3-R",
-    "stylegan3": "StyleGAN3",
-    "dcgan": "DCGAN",
-}
-
 
 def architecture_name(card: ModelCard) -> str:
     """The architecture as it is written in papers."""
-    return ARCHITECTURES.get(card.architecture, card.architecture)
+    return NAMES.get(card.architecture, card.architecture)
+
+
+def role_name(card: ModelCard) -> str:
+    """What a model is for, in a word or two."""
+    tr = QCoreApplication.translate
+    return {
+        "generator": tr("Models", "generator"),
+        "autoencoder": tr("Models", "autoencoder"),
+        "stylizer": tr("Models", "style network"),
+        "features": tr("Models", "looks at pictures"),
+        "translator": tr("Models", "translator"),
+        "upscaler": tr("Models", "enlarger"),
+        "directions": tr("Models", "directions"),
+    }.get(card.role, card.role)
+
+
+def picture_words(card: ModelCard) -> str:
+    """The size of the pictures of a model: "256 px", "any size", or nothing when its card does not say."""
+    if card.hyper.get("spatial") or card.role in ("stylizer", "features", "translator", "upscaler"):
+        return QCoreApplication.translate("Models", "any size")
+    return f"{card.hyper['resolution']} px" if card.hyper.get("resolution") else ""
 
 
 def model_line(card: ModelCard | None) -> str:
@@ -32,8 +46,8 @@ def model_line(card: ModelCard | None) -> str:
     if card is None:
         return ""
     parts = [card.title or card.name, architecture_name(card)]
-    if card.hyper.get("resolution"):
-        parts.append(f"{card.hyper['resolution']} px")
+    if size := picture_words(card):
+        parts.append(size)
     if card.hyper.get("num_ws", 1) > 1:
         parts.append(f"{card.hyper['num_ws']} w")
     return " · ".join(parts)
@@ -72,10 +86,8 @@ class ModelChooser(QWidget):
             self.box.clear()
             for card in cards:
                 self.box.addItem(f"{card.title or card.name}", card.sha256)
-                size = card.hyper.get("resolution", "?")
-                self.box.setItemData(
-                    self.box.count() - 1, f"{architecture_name(card)} · {size} px", 3
-                )  # 3: Qt.ToolTipRole
+                words = " · ".join(filter(None, (architecture_name(card), picture_words(card))))
+                self.box.setItemData(self.box.count() - 1, words, 3)  # 3: Qt.ToolTipRole
             at = self.box.findData(current)
             if at < 0 and missing:
                 self.box.addItem(self.tr("%1 (missing)").replace("%1", missing), current)

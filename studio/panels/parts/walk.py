@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from studio.base.steps import UInt8Image
 from studio.engine.explore.walks import frame_count
@@ -21,9 +21,9 @@ from studio.widgets.timeline import Timeline
 
 
 class WalkSection(Section):
-    """The timeline with its transport (``board``), curve and speed.
+    """The timeline with its ``transport`` (play, loop, add, render), curve and speed.
 
-    ``lifted``: the board is not in the section, so that a panel can put it on its stage.
+    ``lifted``: timeline and transport are not in the section, so that a panel can put them on its stage.
     """
 
     changed = Signal(object, str, str, bool)
@@ -84,19 +84,15 @@ class WalkSection(Section):
         self.speed.setToolTip(
             self.tr("Constant: the picture changes by the same amount from frame to frame; keys keep their order only.")
         )
-        self.board = QWidget()
-        column = QVBoxLayout(self.board)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(5)
-        column.addWidget(self.timeline)
-        buttons = QHBoxLayout()
+        self.transport = QWidget()
+        buttons = QHBoxLayout(self.transport)
         buttons.setContentsMargins(0, 0, 0, 0)
         buttons.setSpacing(8)
         for part in (self.player, self.loop, self.adder, self.renderer):
             buttons.addWidget(part, 1 if part is self.adder else 0)
-        column.addLayout(buttons)
         if not lifted:
-            self.add(self.board)
+            self.add(self.timeline)
+            self.add(self.transport)
         self.add(self.curve)
         self.add(self.speed)
         self.add(self.easing)
