@@ -127,7 +127,8 @@ class Encoder(nn.Module):
             x = self.get_submodule(f"b{r}")(x)
             if r > 4:
                 x = F.leaky_relu(self.get_submodule(f"down{r}")(x), SLOPE)
-        return self.head(x.flatten(1))
+        y: Tensor = self.head(x.flatten(1))
+        return y
 
 
 class Decoder(nn.Module):

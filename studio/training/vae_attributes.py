@@ -124,7 +124,8 @@ def cleaned(vectors: Tensor, index: int) -> Tensor:
     v = vectors.double()
     others = torch.cat((v[:index], v[index + 1 :]))
     rest = v[index] - others.t() @ torch.linalg.lstsq(others.t(), v[index]).solution
-    return (rest / rest.norm().clamp_min(1e-12)).float()
+    unit: Tensor = rest / rest.norm().clamp_min(1e-12)
+    return unit.float()
 
 
 @torch.no_grad()

@@ -20,7 +20,8 @@ from studio.training.export import write_model
 from studio.training.sheets import save_sheet
 from studio.training.vae_attributes import Attribute, Vectors, attributes_of, enough, find_vectors, measure, table
 from studio.training.vae_config import VaeConfig
-from studio.training.vae_trainer import ACTIVE, GUIDE_SIZE, decode_all, encode_all, psnr, reduced
+from studio.training.vae_passes import decode_all, encode_all, psnr, reduced
+from studio.training.vae_trainer import ACTIVE, GUIDE_SIZE
 
 EXAMPLES = 1000
 """Encoded pictures that go with the model: the dots of its map and the histograms behind its sliders."""

@@ -17,11 +17,13 @@ from studio.training import losses
 from studio.training.anchor import AnchorSpec
 from studio.training.attributes import Judge, train_judge
 from studio.training.data import Pictures, to_float
-from studio.training.ema import Ema
+from studio.training.ema import Ema, NetT
 from studio.training.sheets import sheet
 from studio.training.trainer import half_precision_pays
 from studio.training.vae_anchor import LabelCodes
 from studio.training.vae_config import VaeConfig, by_resolution
+from studio.training.vae_critics import PatchCritic, latent_critic
+from studio.training.vae_passes import decode_all, encode_all, psnr, reduced
 
 ACTIVE = 0.01
 """A dimension is active when the variance of its mean over pictures exceeds this (Burda et al. 2016)."""
@@ -41,34 +43,12 @@ def build(cfg: VaeConfig) -> VAE:
     )
 
 
-class PatchCritic(nn.Module):
-    """Real or made, for patches of about 22, 46 and 94 pixels: logits ``[N, places]`` of three depths."""
-
-    def __init__(self, widths: tuple[int, ...] = (32, 64, 96, 128, 128)) -> None:
-        super().__init__()
-        before = (3, *widths[:-1])
-        self.steps = nn.ModuleList(
-            [nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in zip(before, widths, strict=True)]
-        )
-        self.heads = nn.ModuleList([nn.Conv2d(b, 1, 1) for b in widths[2:]])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[N, 3, S, S]`` to the logits of all patches, float32."""
-        out = []
-        for i, step in enumerate(self.steps):
-            if min(x.shape[2:]) < 2:
-                break
-            x = F.leaky_relu(step(x), 0.2)
-            if i >= 2:
-                out.append(self.heads[i - 2](x).float().flatten(1))
-        return torch.cat(out, dim=1)
-
-
-def latent_critic(latent_dim: int) -> nn.Sequential:
-    """The critic of an adversarial autoencoder: z ``[N, D]`` to a logit ``[N, 1]``."""
-    return nn.Sequential(
-        nn.Linear(latent_dim, 128), nn.LeakyReLU(0.2), nn.Linear(128, 128), nn.LeakyReLU(0.2), nn.Linear(128, 1)
-    )
+def channels_last(net: NetT) -> NetT:
+    """The same network with its filters laid out for channels-last pictures."""
+    for p in net.parameters():
+        if p.dim() == 4:
+            p.data = p.data.contiguous(memory_format=torch.channels_last)
+    return net
 
 
 class VaeTrainer:
@@ -81,7 +61,7 @@ class VaeTrainer:
         torch.manual_seed(cfg.seed)
         self.gen = torch.Generator().manual_seed(cfg.seed + 1)
         self.half = cfg.precision == "bf16" or (cfg.precision == "auto" and half_precision_pays(device))
-        self.net = build(cfg).to(device, memory_format=torch.channels_last).train()
+        self.net = channels_last(build(cfg).to(device)).train()
         self.ema = Ema(self.net, cfg.ema_images)
         fused = device.type != "mps"
         self.opt = torch.optim.Adam(self.net.parameters(), lr=cfg.lr, betas=(0.9, 0.99), fused=fused)
@@ -104,7 +84,7 @@ class VaeTrainer:
                 self.means = self.codes.rows.to(device)
         elif cfg.anchor_weight:
             raise StudioError("There is no label table to anchor the latent to.", todo="Use --anchor-weight 0.")
-        self.critic = PatchCritic().to(device, memory_format=torch.channels_last)
+        self.critic = channels_last(PatchCritic().to(device))
         self.latent_critic = latent_critic(cfg.latent_dim).to(device)
         self.helpers |= {"critic": self.critic, "latent_critic": self.latent_critic}
         self.opts = {
@@ -440,7 +420,8 @@ class VaeTrainer:
         What does not fit is kept for a network that it fits again: the top layers wait while a smaller one is trained.
         """
         fresh: dict[str, Tensor] = {}
-        for name, net in (("net", self.net), ("ema", self.ema.net)):
+        nets: dict[str, VAE] = {"net": self.net, "ema": self.ema.net}
+        for name, net in nets.items():
             own, left = net.state_dict(), dict(state.get("spare", {}).get(name, {}))
             fits = {k: v for sd in (left, state[name]) for k, v in sd.items() if k in own and v.shape == own[k].shape}
             net.load_state_dict({**own, **fresh, **fits})
@@ -451,9 +432,9 @@ class VaeTrainer:
         if {k: v.shape for k, v in state["net"].items()} == {k: v.shape for k, v in self.net.state_dict().items()}:
             self.opt.load_state_dict(with_groups(state["opt"], self.opt))
             self.age = state["age"]
-        for name, net in self.helpers.items():
+        for name, helper in self.helpers.items():
             if name in state["helpers"]:
-                net.load_state_dict(state["helpers"][name])
+                helper.load_state_dict(state["helpers"][name])
                 self.opts[name].load_state_dict(with_groups(state["opts"][name], self.opts[name]))
         if self.probe is not None and self.codes is None and "means" in state:
             self.means.copy_(state["means"])
@@ -466,43 +447,3 @@ class VaeTrainer:
 def with_groups(saved: dict[str, Any], opt: torch.optim.Optimizer) -> dict[str, Any]:
     """A saved optimiser state with the settings of the present one."""
     return {"state": saved["state"], "param_groups": opt.state_dict()["param_groups"]}
-
-
-def reduced(data: Pictures, size: int) -> Pictures:
-    """The same pictures averaged down to ``size`` px (as they are when they are not larger)."""
-    k = data.images.shape[-1] // size
-    if k <= 1:
-        return data
-    parts = [F.avg_pool2d(part.float(), k).round().to(torch.uint8) for part in data.images.split(500)]
-    return Pictures(torch.cat(parts), data.names, data.rows)
-
-
-def psnr(e: Tensor) -> Tensor:
-    """Peak signal to noise ratio of errors ``[N, 3, H, W]`` in the [-1, 1] scale (peak 2), dB, ``[N]``."""
-    return 10 * torch.log10(4.0 / e.square().mean(dim=(1, 2, 3)).clamp_min(1e-12))
-
-
-@torch.no_grad()
-def encode_all(
-    net: VAE, images: Tensor, device: torch.device | str = "cpu", *, half: bool = False, batch: int = 64
-) -> tuple[Tensor, Tensor]:
-    """mu and logvar of uint8 pictures ``[N, 3, R, R]``, on the CPU."""
-    dev = torch.device(device)
-    parts = []
-    for part in images.split(batch):
-        with torch.autocast(dev.type, torch.bfloat16, enabled=half):
-            parts.append(net.encode(to_float(part, dev).contiguous(memory_format=torch.channels_last)))
-    return torch.cat([m for m, _ in parts]).cpu(), torch.cat([v for _, v in parts]).cpu()
-
-
-@torch.no_grad()
-def decode_all(
-    net: VAE, z: Tensor, device: torch.device | str = "cpu", *, half: bool = False, batch: int = 64
-) -> Tensor:
-    """Pictures of codes ``[N, D]``, about [-1, 1], on the CPU."""
-    dev = torch.device(device)
-    parts = []
-    for part in z.split(batch):
-        with torch.autocast(dev.type, torch.bfloat16, enabled=half):
-            parts.append(net.decode(part.to(dev)).cpu())
-    return torch.cat(parts)

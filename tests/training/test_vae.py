@@ -19,7 +19,9 @@ from studio.training.snapshot import load_snapshot
 from studio.training.vae import train_vae
 from studio.training.vae_anchor import LabelCodes, expected_largest
 from studio.training.vae_config import VaeConfig, by_resolution
-from studio.training.vae_trainer import PatchCritic, VaeTrainer, psnr, reduced
+from studio.training.vae_critics import PatchCritic
+from studio.training.vae_passes import psnr, reduced
+from studio.training.vae_trainer import VaeTrainer
 
 WIDTHS = "4:8,8:8"
 BLOCKS = "4:1,8:1"
