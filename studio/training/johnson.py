@@ -63,8 +63,8 @@ def train_johnson(
 def style_picture(path: Path | str, size: int) -> Tensor:
     """A style picture ``[1, 3, h, w]`` in [0, 1] whose shorter side has ``size`` px."""
     try:
-        with Image.open(path) as image:
-            image = ImageOps.exif_transpose(image).convert("RGB")
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file).convert("RGB")
             scale = size / min(image.size)
             image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
     except (OSError, ValueError, Image.DecompressionBombError) as exc:

@@ -21,7 +21,7 @@ STATISTICS = ("gram", "covariance")
 
 
 def statistics(f: Tensor, kind: str) -> tuple[Tensor, ...]:
-    """Of activations ``[N, C, h, w]``, float32: the Gram matrices ``[N, C, C]``, or means ``[N, C]`` and covariances."""
+    """Of activations ``[N, C, h, w]``, float32: Gram matrices ``[N, C, C]``, or means ``[N, C]`` and covariances."""
     flat = f.float().flatten(2)
     places = flat.shape[2]
     if kind == "gram":
