@@ -86,6 +86,12 @@ def invert(ctx: Context, request: Invert) -> Steps[Inversion]:
     """
     started = time.perf_counter()
     model = open_model(ctx.derive(frugal=False), request.model, "exact")
+    if model.autoencoder is not None:
+        raise StudioError(
+            "This model has an encoder.",
+            "It reads the code of a picture at once, without a search.",
+            "Drop the picture into Morph.",
+        )
     net = model.net
     target = _Target(_read_target(ctx, request, net.resolution, model.device), perception(model))
     stats = yield from w_stats(model)

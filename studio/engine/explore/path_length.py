@@ -20,6 +20,7 @@ from studio.engine.context import Context
 from studio.engine.explore.codes import Codes, Model, Point, mean_point, noise_of, open_model
 from studio.engine.explore.directions import pushed, pusher
 from studio.engine.explore.draw import synthesize
+from studio.engine.explore.pace import timed
 from studio.engine.explore.perception import LOOK_AT, Perception, perception
 from studio.engine.explore.walks import frame_count, steps_of
 from studio.engine.registry import operation
@@ -49,7 +50,7 @@ def path_length(ctx: Context, request: PathLength) -> Steps[Numbers]:
     count = max(1, request.samples)
     rng = np.random.RandomState(request.seed & 0xFFFFFFFF)
     if request.walk is not None:
-        ways, seconds = _along_walk(codes, request, rng, count)
+        ways, seconds = yield from _along_walk(codes, request, rng, count)
     elif isinstance(request.latent_a, Direct) and isinstance(request.latent_b, Direct):
         ways, seconds = _anywhere(codes, rng), None
     else:
@@ -142,8 +143,17 @@ def _between(codes: Codes, request: PathLength, rng: np.random.RandomState) -> d
 
 def _along_walk(
     codes: Codes, request: PathLength, rng: np.random.RandomState, count: int
-) -> tuple[dict[str, Way], list[float]]:
+) -> Steps[tuple[dict[str, Way], list[float]]]:
     walk: Any = request.walk
+    if walk.speed == "even" and len(walk.keys) > 1:
+        # How even it has become: along the film as it is drawn, in the space of the look.
+        way = yield from timed(codes.model, codes, walk, lambda ws: ws)
+        total = frame_count(walk) - (0 if walk.loop else 1)
+        frames = [(i + float(rng.random_sample())) * total / count for i in range(count)]
+        space = "z" if codes.look.space == "z" and all(codes.has_z(key.latent) for key in walk.keys) else "w"
+        stretch = total / len(walk.keys)  # a length of 1, as from key to key
+        ends = {space: lambda i: (way.ws(frames[i]), way.ws(frames[i] + EPS * stretch))}
+        return ends, [stretch / max(1, walk.fps)] * count
     steps = steps_of(walk)
     total = steps[-1].first + steps[-1].frames
     # One t in each of ``count`` equal parts: a walk is short, and chance should not skip a part of it.

@@ -70,19 +70,26 @@ def _without_chance(
 
 
 def _whitened(wanted: Float64Array, inside: Float64Array) -> tuple[Float64Array, float]:
-    """(Shrunk covariance)^-1 wanted, and rho, from the rows ``inside`` ``[n, D]`` (through their n x n products)."""
+    """(Shrunk covariance)^-1 wanted, and rho, from the rows ``inside`` ``[n, D]``.
+
+    Through whichever is smaller of their n x n and D x D products (Woodbury).
+    """
     n, width = inside.shape
-    gram = inside @ inside.T
-    mean = float(np.trace(gram)) / n / width
+    few = n < width
+    products = inside @ inside.T if few else inside.T @ inside  # traces and Frobenius norms of the two are equal
+    mean = float(np.trace(products)) / n / width
     if mean <= 1e-12:
         return wanted, 1.0
-    square = float((gram**2).sum()) / n**2
+    square = float((products**2).sum()) / n**2
     apart = square / width - mean**2
-    error = (float((np.diag(gram) ** 2).sum()) / n - square) / n / width
+    error = (float(((inside**2).sum(axis=1) ** 2).sum()) / n - square) / n / width
     rho = 1.0 if apart <= 0.0 else float(np.clip(error / apart, 0.0, 1.0))
     rho = max(rho, 1e-4)  # a whole inverse of a covariance that is not whole would be none
     base, part = rho * mean, (1.0 - rho) / n
-    inner = np.linalg.solve(base * np.eye(n) + part * gram, inside @ wanted)
+    shrunk = base * np.eye(len(products)) + part * products
+    if not few:
+        return np.linalg.solve(shrunk, wanted), rho
+    inner = np.linalg.solve(shrunk, inside @ wanted)
     return np.asarray((wanted - part * inside.T @ inner) / base), rho
 
 

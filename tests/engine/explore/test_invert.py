@@ -148,3 +148,16 @@ def test_large_networks_begin_small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_psnr() -> None:
     a = np.zeros((4, 4, 3), np.uint8)
     assert psnr(a, a) == 99.0 and psnr(a, a + np.uint8(255)) == pytest.approx(0.0)
+
+
+def test_an_autoencoder_reads_pictures_itself() -> None:
+    from explore_tiny import ZOnly
+
+    from studio.nets.drawing import AutoencoderGenerator
+
+    class Auto(ZOnly):
+        spatial, factor, latent_dim = False, 0, 12
+
+    ctx = TinyContext(auto=AutoencoderGenerator(Auto()))  # type: ignore[arg-type]
+    with pytest.raises(StudioError, match="has an encoder"):
+        run(start(ctx, Invert(model="auto", picture="0" * 64)))

@@ -31,7 +31,7 @@ def uneven(curve: str, loop: bool, speed: str = "even") -> Walk:
 
 @pytest.fixture(scope="module")
 def ctx() -> TinyContext:
-    return TinyContext(gan=stylegan2())
+    return TinyContext(gan=stylegan2(resolution=16))
 
 
 def variation(ctx: TinyContext, walk: Walk, look: Look) -> float:
@@ -73,12 +73,12 @@ def test_keys_ends_and_seams_stay_exact(ctx: TinyContext, curve: str, loop: bool
 
 def test_a_frame_alone_is_the_frame_of_the_film_and_looks_are_kept(ctx: TinyContext) -> None:
     push = Push(direction=Direction(kind="factor"), amount=1.0)
-    request = WalkFrames(model="gan", walk=uneven("linear", True), look=Look(pushes=(push,)), size=16)
+    request = WalkFrames(model="gan", walk=uneven("linear", True), look=Look(pushes=(push,)), size=8)
     events, result = collect(start(ctx, request))
     assert any(isinstance(e, Progress) and e.phase == "Finding an even speed" for e in events)
     frames = previews(events)
-    alone = TinyContext(gan=stylegan2())
-    part = WalkFrames(model="gan", walk=request.walk, look=request.look, size=16, first=20, count=2)
+    alone = TinyContext(gan=stylegan2(resolution=16))
+    part = WalkFrames(model="gan", walk=request.walk, look=request.look, size=8, first=20, count=2)
     again = previews(collect(start(alone, part))[0])
     assert [p.index for p in again] == [20, 21]
     assert all(np.array_equal(a.image, frames[20 + i].image) for i, a in enumerate(again))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -73,6 +74,8 @@ def test_walks_have_a_length_and_an_evenness(ctx: TinyContext) -> None:
     assert found["seconds"] == 3.0 and found["length"] > 0 and found["z"] > 0
     jerky = Walk(keys=tuple(Key(latent=k.latent, seconds=1.0, easing="in") for k in keys), curve="linear", fps=12)
     assert measured(ctx, walk=jerky, samples=30)["unevenness"] > found["unevenness"]
+    even = msgspec.structs.replace(jerky, speed="even")
+    assert measured(ctx, walk=even, samples=30)["unevenness"] < found["unevenness"] / 2
     slow = Walk(keys=tuple(Key(latent=k.latent, seconds=3.0, easing="linear") for k in keys), curve="linear", fps=12)
     assert measured(ctx, walk=slow, samples=30)["length"] == pytest.approx(found["length"], rel=0.15)
     assert measured(ctx, walk=slow, samples=30)["w"] == pytest.approx(found["w"], rel=0.15), "time is not length"

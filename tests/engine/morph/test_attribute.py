@@ -147,6 +147,24 @@ def test_many_examples_give_the_discriminant_of_the_textbook() -> None:
     assert found.vector == pytest.approx(expected / np.linalg.norm(expected), abs=0.05)
 
 
+def test_few_and_many_dimensions_are_the_same_arithmetic() -> None:
+    """Empty dimensions change nothing but the mean variance; with rho 0 not even that."""
+    rng = np.random.RandomState(0)
+    having, lacking = rng.randn(20, 5) + 1, rng.randn(20, 5)
+    narrow = find(having, lacking)
+    turned, _ = np.linalg.qr(rng.randn(60, 60))
+    wide = find(np.pad(having, ((0, 0), (0, 55))) @ turned, np.pad(lacking, ((0, 0), (0, 55))) @ turned, turned)
+    assert narrow is not None and wide is not None
+    inside = np.concatenate([having - having.mean(axis=0), lacking - lacking.mean(axis=0)])
+    padded = np.pad(inside, ((0, 0), (0, 55)))
+    covariance = padded.T @ padded / 40
+    d = np.pad(having.mean(axis=0) - lacking.mean(axis=0), (0, 55))
+    d[:5] *= np.maximum(0, 1 - (inside**2).sum(axis=0) / 38 * (2 / 20) / d[:5] ** 2)
+    rho = wide.shrink
+    direct = np.linalg.solve(rho * np.trace(covariance) / 60 * np.eye(60) + (1 - rho) * covariance, d)
+    assert turned @ wide.vector == pytest.approx(direct / np.linalg.norm(direct), abs=1e-9)
+
+
 def test_unequal_piles_count_the_same() -> None:
     having, lacking, true = two_piles(200, 6)
     found = find(having, lacking)
