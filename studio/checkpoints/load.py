@@ -64,7 +64,7 @@ def inspect(path: str | os.PathLike[str], *, assumptions: Mapping[str, Any] | No
         side, said = _sidecar(found.file.path, shas[found.file.path])
         if recognised.make is None:
             return _card(found, shas, None, side, (), said)
-        values, told = _settle(recognised, side, assumptions)
+        values, told = _settle(recognised, side, assumptions, shas[found.file.path])
         return _card(found, shas, _skeleton(recognised, values, found.size), side, told, said)
 
 
@@ -89,7 +89,7 @@ def load_steps(
                 yield Progress(before + done, found.size, "Checking the file")
             before += file.size
         side, said = _sidecar(found.file.path, shas[found.file.path])
-        values, told = _settle(recognised, side, assumptions)
+        values, told = _settle(recognised, side, assumptions, shas[found.file.path])
         network = _skeleton(recognised, values, found.size)
         yield from _fill(network, recognised)
         if recognised.finish is not None:
@@ -125,7 +125,7 @@ def _open(path: str | os.PathLike[str], stack: ExitStack) -> _Found:
 
 
 def _settle(
-    recognised: Recognised, side: ModelCard | None, given: Mapping[str, Any] | None
+    recognised: Recognised, side: ModelCard | None, given: Mapping[str, Any] | None, sha: str
 ) -> tuple[dict[str, Any], tuple[Assumption, ...]]:
     """The assumed values: what the person says, else what the card beside the file says, else the default."""
     chosen = {**(side.assumed() if side else {}), **(given or {})}
@@ -137,8 +137,10 @@ def _settle(
             f"This model has no assumption called “{plain(unknown[0])}”.", f"Known are: {allowed}.", kind="user"
         )
     told = []
-    known: dict[str, Any] = {}
+    known: dict[str, Any] = {n: v for n, v in recognised.settled(sha).items() if n not in (given or {})}
     for a in recognised.assumptions:
+        if a.name in known:
+            continue
         if side is not None and a.name in side.hyper and a.name not in chosen:
             # The card beside the file states it: nothing to assume.
             known[a.name] = side.hyper[a.name]

@@ -8,8 +8,7 @@ Two conventions are met, and the shapes tell them apart but for the range of val
 ``transposed``  lengstrom's TensorFlow network and its ports (ml5): zero borders placed as TensorFlow's SAME does,
                 transposed convolutions, no biases, a normalisation (eps 1e-3) after every convolution and
                 ``150 tanh + 127.5`` at the end.  0..255 in.
-``torch``       rrmina's: as ``transposed``, with torch's symmetric padding upwards, mirrored borders and a bare last
-                layer; BGR.
+``torch``       rrmina's: mirrored borders, torch's own transposed convolutions, a bare last layer; BGR.
 
 Module names are those of pytorch/examples; ``in6`` is the normalisation of the last layer where there is one.
 """
@@ -103,8 +102,9 @@ class StyleDeconv(nn.Module):
 class StyleBlock(Aware):
     """x + two convolutions of x; no ReLU after the sum."""
 
-    def __init__(self, width: int, *, zero: bool, bias: bool, eps: float) -> None:
+    def __init__(self, width: int, *, zero: bool, bias: bool, eps: float, relu: bool = False) -> None:
         super().__init__()
+        self.relu = relu
         self.conv1 = StyleConv(width, width, 3, zero=zero, bias=bias)
         self.in1 = Norm(width, affine=True, stored=False, eps=eps)
         self.conv2 = StyleConv(width, width, 3, zero=zero, bias=bias)
@@ -113,19 +113,21 @@ class StyleBlock(Aware):
     def forward(self, x: Tensor, how: Pass | None = None) -> Tensor:
         """``[N, C, H, W]`` to the same."""
         y = F.relu(self.in1(self.conv1(x), how))
-        return x + cast(Tensor, self.in2(self.conv2(y), how))
+        y = self.in2(self.conv2(y), how)
+        return x + (F.relu(y) if self.relu else y)
 
 
 class JohnsonNet(PictureTranslator):
     """A feed-forward style network, in the roles Stylizer and Translator of :mod:`studio.nets.roles`.
 
     ``widths`` are the channels at full, half and quarter size, ``n_blocks`` residual blocks follow at quarter size.
-    ``values`` is what the network takes and gives (see above); ``kernel`` the side of the first and last filters.
+    ``values`` is what the network takes and gives (see above); ``kernel`` the side of the first and last filters;
+    ``relu`` puts a ReLU after every layer, at the end of the blocks and of the network too (eriklindernoren's).
     """
 
     ARCHITECTURE = "johnson"
     TITLE = WHAT
-    HYPER = ("widths", "n_blocks", "kernel", "up", "bias", "last_norm", "tanh", "values", "colors")
+    HYPER = ("widths", "n_blocks", "kernel", "up", "bias", "last_norm", "tanh", "relu", "values", "colors")
     in_channels = out_channels = 3
     multiple = 4
     wants_style = False
@@ -140,6 +142,7 @@ class JohnsonNet(PictureTranslator):
         bias: bool | None = None,
         last_norm: bool | None = None,
         tanh: bool | None = None,
+        relu: bool = False,
         values: Values = "0-255",
         colors: str = "rgb",
     ) -> None:
@@ -159,6 +162,7 @@ class JohnsonNet(PictureTranslator):
         self.bias = bias = not same if bias is None else bias
         self.last_norm = last_norm = same if last_norm is None else last_norm
         self.tanh = same if tanh is None else tanh
+        self.relu = relu
         self.colors = colors
         # The borders mirror kernel // 2 pixels at full size and one pixel at quarter size.
         self.least = max(8, kernel // 2 + 1)
@@ -179,7 +183,7 @@ class JohnsonNet(PictureTranslator):
         self.conv2, self.in2 = conv(a, b, 3, 2), norm(b)
         self.conv3, self.in3 = conv(b, c, 3, 2), norm(c)
         for i in range(n_blocks):
-            self.add_module(f"res{i + 1}", StyleBlock(c, zero=same, bias=bias, eps=eps))
+            self.add_module(f"res{i + 1}", StyleBlock(c, zero=same, bias=bias, eps=eps, relu=relu))
         self.deconv1, self.in4 = doubling(c, b), norm(b)
         self.deconv2, self.in5 = doubling(b, a), norm(a)
         self.deconv3 = conv(a, 3, kernel)
@@ -218,6 +222,8 @@ class JohnsonNet(PictureTranslator):
         """From what the last convolution gives to RGB in [-1, 1]."""
         if self.in6 is not None:
             y = self.in6(y, how)
+        if self.relu:
+            y = F.relu(y)
         if self.tanh:
             y = torch.tanh(y) * 150 + 127.5
             return self._colors(y / 127.5 - 1)
@@ -288,7 +294,9 @@ class JohnsonNet(PictureTranslator):
         not fit.
         """
         sd = {k: t for k, t in sd.items() if not k.endswith((".running_mean", ".running_var", ".num_batches_tracked"))}
-        told: dict[str, Any] = {k: assumptions[k] for k in ("values", "colors", "up", "tanh") if k in assumptions}
+        told: dict[str, Any] = {
+            k: assumptions[k] for k in ("values", "colors", "up", "tanh", "relu") if k in assumptions
+        }
         net = cls.from_hyper({**infer_hyper(sd), **told})
         fill(net, sd, WHAT)
         net.eval().requires_grad_(False)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
@@ -109,19 +108,6 @@ class Decoder(nn.Module):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
-    """All that is taken from a style (or a mixture): moments ``(mean, deviation)`` and filters, shallow and deep."""
-
-    shallow: tuple[Tensor, Tensor]
-    deep: tuple[Tensor, Tensor]
-    filters: tuple[Tensor, ...]
-
-    def parts(self) -> tuple[Tensor, ...]:
-        """Everything in one row."""
-        return (*self.shallow, *self.deep, *self.filters)
-
-
 class MicroAST(nn.Module):
     """The four parts, in the role Stylizer of :mod:`studio.nets.roles`.  ``widths`` at full, half and quarter size."""
 
@@ -150,8 +136,10 @@ class MicroAST(nn.Module):
     ) -> Tensor:
         """``[N, 3, H, W]`` RGB in [0, 1] of any size in the mixed styles (``[1, 3, h, w]`` each), the same size.
 
-        ``weights`` count relative to each other (none: all alike).  ``strength`` is the authors' alpha: at 0 the
-        content keeps its moments, though not its exact look.  Raises :class:`ValueError` without a style.
+        ``weights`` count relative to each other (none: all alike).  ``strength`` mixes the style's signals with the
+        content's own, taken by the style encoder; above 1 they are exaggerated.  (The authors' alpha mixes features of
+        the two encoders, whose scales have nothing to do with each other: below 1 the published networks paint a flat
+        cyan.)  Raises :class:`ValueError` without a style.
         """
         return run(self.stylize_steps(x, styles, weights, strength, tile=WHOLE))
 
@@ -168,30 +156,36 @@ class MicroAST(nn.Module):
 
         The maps at quarter size (64 channels) are held whole.
         """
-        shares = shares_of(styles, weights)
+        told = [(share * strength, style) for share, style in zip(shares_of(styles, weights), styles, strict=True)]
+        content = self._picture(x)
+        if strength != 1:
+            told.append((1 - strength, content))
         mixed: list[Tensor] = []
-        for style, share in zip(styles, shares, strict=True):
+        for share, style in told:
             maps = yield from local(self.style_encoder, self._picture(style), 4, 1, tile, 24)
-            found = [share * part for part in self.signals(maps).parts()]
+            found = [share * part for part in self.signals(maps)]
             mixed = [a + b for a, b in zip(mixed, found, strict=True)] if mixed else found
-        told = Signals((mixed[0], mixed[1]), (mixed[2], mixed[3]), tuple(mixed[4:]))
+        shallow, deep = (mixed[0], mixed[1].clamp_min(0)), (mixed[2], mixed[3].clamp_min(0))
+        weight1, bias1, weight2, bias2 = mixed[4:]
         h, w = x.shape[-2:]
-        maps = yield from local(self.content_encoder, self._picture(x), 4, 1, tile, 24)
+        maps = yield from local(self.content_encoder, content, 4, 1, tile, 24)
         y = maps[:, self.widths[2] :]
-        weight1, bias1, weight2, bias2 = told.filters
-        y = self.decoder.dec1(_given(y, told.deep, strength), weight2, bias2)
-        y = self.decoder.dec2(_given(y, told.shallow, strength), weight1, bias1)
+        y = self.decoder.dec1(_given(y, deep), weight2, bias2)
+        y = self.decoder.dec2(_given(y, shallow), weight1, bias1)
         y = yield from local(self.decoder.dec3, y, 1, 4, tile, 16)
         return y[:, :, :h, :w].float().clamp(0, 1)
 
-    def signals(self, maps: Tensor) -> Signals:
-        """From the style encoder's maps ``[1, 2 C, h, w]``."""
+    def signals(self, maps: Tensor) -> list[Tensor]:
+        """All that is taken from a style, from its encoder's maps ``[N, 2 C, h, w]``: eight tensors ``[N, C, 1, 1]``.
+
+        Mean and deviation of the shallow and of the deep maps, then :class:`Modulator`'s.
+        """
         shallow, deep = maps.chunk(2, dim=1)
-        return Signals(
-            deviation(*moments(shallow, correction=1)),
-            deviation(*moments(deep, correction=1)),
-            tuple(self.modulator(shallow, deep)),
-        )
+        return [
+            *deviation(*moments(shallow, correction=1)),
+            *deviation(*moments(deep, correction=1)),
+            *self.modulator(shallow, deep),
+        ]
 
     def _picture(self, x: Tensor) -> Tensor:
         first = cast(MirroredConv, self.content_encoder.enc1[0])
@@ -226,8 +220,7 @@ def part_of(names: Sequence[str]) -> str:
     return ""
 
 
-def _given(x: Tensor, style: tuple[Tensor, Tensor], strength: float) -> Tensor:
-    """``x`` with the style's moments in place of its own, by ``strength``."""
+def _given(x: Tensor, style: tuple[Tensor, Tensor]) -> Tensor:
+    """``x`` with the style's mean and deviation in place of its own."""
     mean, std = deviation(*moments(x, correction=1))
-    y = (x - mean) / std * style[1] + style[0]
-    return y if strength == 1 else torch.lerp(x, y, float(strength))
+    return (x - mean) / std * style[1] + style[0]

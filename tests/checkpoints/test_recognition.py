@@ -134,13 +134,6 @@ def test_stylegan3_with_a_missing_layer(tmp_path: Path) -> None:
 
 
 REAL = {
-    "scream.pth": "Johnson",
-    "wave.pth": "Johnson",
-    "wreck.pth": "Johnson",
-    "microast_content_encoder_iter_160000.pth.tar": "MicroAST",
-    "microast_style_encoder_iter_160000.pth.tar": "MicroAST",
-    "microast_decoder_iter_160000.pth.tar": "MicroAST",
-    "microast_modulator_iter_160000.pth.tar": "MicroAST",
     "srgan_leftthomas_x4.pth": "SRGAN",
     "e4e_ganspace_ffhq_pca.pt": "directions",
     "e4e_interfacegan_smile.pt": "directions",

@@ -42,6 +42,8 @@ class Recognised:
     optional: Callable[[str, tuple[int, ...]], Lazy | None] = lambda _name, _shape: None
     finish: Callable[[nn.Module], None] | None = None
     """A last step on the finished network (an average that has to be computed)."""
+    settled: Callable[[str], dict[str, Any]] = lambda _sha256: {}
+    """Assumed values that the sha256 of the main file settles: published files whose makers are known."""
     notes: tuple[str, ...] = ()
     hyper: dict[str, Any] = field(default_factory=dict)
     sentence: str = ""

@@ -14,7 +14,7 @@ from studio.checkpoints.card import Role
 from studio.checkpoints.families.base import Recognised
 from studio.checkpoints.unwrap import Candidate
 
-_STYLE = "The Style panel will use it."
+_STYLE = "It is not complete, or laid out in a way that is not known here."
 _MORPH = "The autoencoders that are read are Stable Diffusion's, SDXL's, SD3's and FLUX's, TAESD's, and PyTorch-VAE's."
 _TRANSLATE = "The Translate panel will use it."
 _LARGER = "The Translate panel will use it for enlarging."
@@ -101,16 +101,16 @@ KINDS: tuple[Kind, ...] = (
     Kind("gan-encoder", "features", "This is an encoder that finds w for photographs; the generator is not with it.",
          "Choose the file that also holds the decoder.", has("input_layer.0.weight", "styles.0.convs.0.weight")),
     # -- style
-    Kind("johnson", "translator", "This is a feed-forward style network (Johnson).", _STYLE,
+    Kind("johnson", "stylizer", "This is a feed-forward style network (Johnson).", _STYLE,
          either(both(shaped("conv1.conv2d.weight", None, None, 9, 9), starts("res1.", "deconv1.")),
                 both(shaped("conv1.weight", None, None, 9, 9), starts("res1.conv1.", "deconv1.")))),
-    Kind("microast", "translator", "This is one part of a MicroAST style transfer.", _STYLE,
+    Kind("microast", "stylizer", "This is one part of a MicroAST style transfer.", _STYLE,
          either(match(r"^enc1\.\d+\.(conv1\.)?conv_layer\."), match(r"^dec1\.conv1\.conv_layer\."),
                 match(r"^(weight|bias)1\.\d+\.conv_layer\."))),
     Kind("vgg", "features", "This is a VGG network, which sees pictures and makes none.", _STYLE,
          either(both(shaped("features.0.weight", 64, 3, 3, 3), starts("features.")), has("conv1_1.weight"),
                 both(shaped("0.weight", 3, 3, 1, 1), shaped("2.weight", 64, 3, 3, 3)))),
-    Kind("adain-decoder", "translator", "This is the decoder of an AdaIN style transfer.", _STYLE,
+    Kind("adain-decoder", "stylizer", "This is the decoder of an AdaIN style transfer.", _STYLE,
          shaped("1.weight", 256, 512, 3, 3)),
     # -- autoencoders
     Kind("vq-gan", "autoencoder", "This is a VQ-GAN, whose latents are words of a code book and cannot be mixed.",

@@ -12,16 +12,22 @@ from typing import Any, TypeVar
 from studio.base.errors import ModelError
 from studio.checkpoints.companions import Beside, Several, gather
 from studio.checkpoints.families import (
+    adain,
     autoencoder_kl,
     autoencoder_tiny,
     dcgan,
     genforce,
+    johnson,
+    microast,
     others,
     pytorch_vae,
     rosinality,
+    studio_vgg,
     stylegan2,
     stylegan3,
     tensorflow,
+    vae_own,
+    vgg,
 )
 from studio.checkpoints.families.base import SURPRISES, Detector, Recognised
 from studio.checkpoints.formats.contents import Contents
@@ -34,14 +40,20 @@ DETECTORS: tuple[Detector, ...] = (
     tensorflow.detect,
     rosinality.detect,
     genforce.detect,
+    vae_own.detect,
     autoencoder_kl.detect,
     autoencoder_tiny.detect,
     pytorch_vae.detect,
+    johnson.detect,
+    adain.detect,
+    microast.detect,
+    studio_vgg.detect,
+    vgg.detect,
     dcgan.detect,
 )
 _Answer = TypeVar("_Answer")
 
-IN_PARTS: tuple[Several, ...] = (autoencoder_tiny.IN_TWO_FILES,)
+IN_PARTS: tuple[Several, ...] = (autoencoder_tiny.IN_TWO_FILES, adain.IN_TWO_FILES, microast.IN_FOUR_FILES)
 MAX_TENSORS = 4096
 """Tensors of one network, whatever else its file holds (StyleGAN2 at 1024 px has about 200, SDXL's autoencoder 250)."""
 
