@@ -291,9 +291,12 @@ class Commands(QObject):
     # Jobs ----------------------------------------------------------------------------------------------------
 
     def cancel_job(self) -> None:
-        """End the long job that runs."""
+        """End the long job that runs; its panel may know a gentler way."""
         jobs = self._window.jobs.long_jobs()
-        if jobs:
+        if not jobs:
+            return
+        owner = next((panel for panel in self._window.panels.values() if panel.owns(jobs[0].id)), None)
+        if owner is None or not owner.end_gently(jobs[0].id):
             self._window.worker.cancel(jobs[0].id)
 
     def pause_job(self) -> None:

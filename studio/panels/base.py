@@ -412,6 +412,10 @@ class Panel(QObject):
         """A job of this panel failed.  Told as a notice unless overridden."""
         self.studio.notify(error)
 
+    def end_gently(self, job: int) -> bool:
+        """A person wants this job ended: True when the panel ends it in its own way (keeping what is there)."""
+        return False
+
     def stopped(self, job: int) -> None:
         """A job of this panel was cancelled."""
 

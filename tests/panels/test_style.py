@@ -14,7 +14,7 @@ import pytest
 
 from studio.base.errors import StudioError
 from studio.base.steps import Loss, Preview
-from studio.engine.results import Numbers, Picture, Pictures
+from studio.engine.results import KeptPreview, Numbers, Picture, Pictures
 from studio.panels.style import StylePanel
 from studio.panels.style import examples as example_room
 from studio.panels.style.pictures import CONTENT
@@ -74,7 +74,7 @@ def finish(studio: StyleStudio, panel: StylePanel, **info: Any) -> Stylize:
         for at in (25, 50, 75)
     )
     result = SimpleNamespace(
-        image=picture(99), raw=picture(75), kept=kept, losses={}, seconds=3.0, info={"request": final, **info}
+        image=picture(99), raw=picture(75), kept=kept, losses={}, seconds=3.0, info={"run": final, **info}
     )
     studio.worker.finished.emit(job, request, result)
     studio.run_files()
@@ -343,6 +343,44 @@ def test_pause_and_go_on(panel: StylePanel, studio: StyleStudio) -> None:
     assert panel.running.bar.said.text() == "paused"
     panel.running.bar.pause.click()
     assert studio.worker.rested == [("pause", job), ("resume", job)]
+
+
+def test_stop_keeps_the_picture(panel: StylePanel, studio: StyleStudio) -> None:
+    with_pair(panel, studio)
+    panel.start()
+    job, request = studio.worker.last("style.run")
+    panel.stop()
+    assert studio.worker.ended == ["style.run"], "nothing is there yet: given up"
+    panel.start()
+    job, request = studio.worker.last("style.run")
+    studio.worker.preview.emit(job, Preview(picture(50, 48, 32), index=3))
+    panel.running.pause(True)
+    assert panel.end_gently(job)
+    assert studio.worker.updates[-1] == (job, msgspec.structs.replace(request, stop=1))
+    assert studio.worker.rested[-1] == ("resume", job), "a resting run must wake to end"
+    assert not panel.end_gently(job), "asked twice: given up"
+    made = finish(studio, panel, run=msgspec.structs.replace(request, stop=3))
+    assert panel.state.made.stop == 3 and len(studio.results) == 1 and made is not None
+    assert panel.request().stop == 0, "the next run goes its whole way"
+
+
+def test_branching_while_it_runs(panel: StylePanel, studio: StyleStudio) -> None:
+    with_pair(panel, studio)
+    panel.start()
+    job, request = studio.worker.last("style.run")
+    kept = KeptIterate(at=25, picture=studio.assets.put_image(picture(25)), start=studio.assets.put_array(np.ones(26)))
+    studio.worker.preview.emit(job, KeptPreview(picture(50, 48, 32), index=25, kept=kept))
+    panel.running.bar.strip.looked.emit(25)
+    assert panel.running.bar.branch.isEnabled()
+    panel.settings.beta.value_changed.emit(2.0, True)
+    panel.running.branch_here()
+    assert studio.worker.count("style.run") == 1 and studio.worker.updates[-1][1].stop == 1
+    changed = msgspec.structs.replace(request, stop=40, changes=(Change(at=30, look=panel.request().look),))
+    finish(studio, panel, run=changed)
+    _, branch = studio.worker.last("style.run")
+    assert studio.worker.count("style.run") == 2 and branch.resume.at == 25 and branch.stop == 0
+    assert [change.at for change in branch.changes] == [25], "what was changed after the iterate is gone"
+    assert studio.results[0][0] == changed, "the run before is in the history"
 
 
 def test_a_failed_run_is_told_and_another_can_begin(panel: StylePanel, studio: StyleStudio) -> None:

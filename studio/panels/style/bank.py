@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PySide6.QtCore import Signal
 
 from studio.base.errors import StudioError
@@ -34,7 +35,7 @@ Then = Callable[[str, UInt8Image, str], object]
 def _shrunk(pixels: UInt8Image, side: int) -> UInt8Image:
     from studio.media.images import thumbnail
 
-    return thumbnail(pixels, side) if max(pixels.shape[:2]) > side else pixels
+    return np.ascontiguousarray(thumbnail(pixels, side) if max(pixels.shape[:2]) > side else pixels)
 
 
 def reader(sha: str) -> Callable[[Any], UInt8Image]:

@@ -141,7 +141,7 @@ class Layers(Part):
         rows: tuple[LayerWeight, ...] = preset(name, self.panel.layers)
         state: StyleState = self.panel.state
         look = msgspec.structs.replace(shown_look(state.run), layers=rows)
-        run = msgspec.structs.replace(state.run, look=look, changes=())
+        run = msgspec.structs.replace(state.run, look=look, changes=(), stop=0)
         self.panel.change(self.tr("Preset"), run=run, solo=(), mute=())
 
     def next_preset(self) -> None:
@@ -157,7 +157,7 @@ class Layers(Part):
         after = tuple(n for n in now if n != name) if name in now else (*now, name)
         text = self.tr("Solo") if which == "solo" else self.tr("Mute")
         # A recalled run with changes on its way becomes one look when its sliders are touched.
-        run = msgspec.structs.replace(state.run, look=shown_look(state.run), changes=())
+        run = msgspec.structs.replace(state.run, look=shown_look(state.run), changes=(), stop=0)
         changes: dict[str, Any] = {which: after}
         self.panel.change(text, run=run, **changes)
 

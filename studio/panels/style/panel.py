@@ -48,7 +48,9 @@ class StylePanel(Panel):
         self.canvas = MaskCanvas()
         self.canvas.set_placeholder(self.tr("Drop a picture: it is what is kept. Drop a second one: it is the style."))
         self.card: ModelCard | None = None
+        self._found: str | None = None
         self._own_compare = False
+        self._framed: tuple[int, int] | None = None
         self._compared: UInt8Image | None = None
         self._find_model()
         self.bank = PictureBank(self)
@@ -134,6 +136,8 @@ class StylePanel(Panel):
     def activate(self) -> None:
         super().activate()
         self.bank.forget_missing()
+        self._found = None
+        self.passing.models_changed()
         self.pictures.begin()
         self.show_all()
 
@@ -146,6 +150,11 @@ class StylePanel(Panel):
         if before is after or before.style != after.style:
             self.show_all()
             self.running.follow()
+
+    def models_changed(self) -> None:
+        self._found = None
+        self.passing.models_changed()
+        super().models_changed()
 
     def actions(self) -> Sequence[Action]:
         running = self.running
@@ -255,7 +264,10 @@ class StylePanel(Panel):
         return card if card is not None and card.role == "features" else None
 
     def _find_model(self) -> None:
-        self.card = self._features(self.state.run.model)
+        model = self.state.run.model
+        if model != self._found:  # looking through the library takes milliseconds
+            self._found = model
+            self.card = self._features(model)
 
     def request(self) -> Stylize | None:
         """What Start would ask for; None while something is missing."""
@@ -296,7 +308,8 @@ class StylePanel(Panel):
             self.show_all()
 
     def edit_run(self, text: str, drag: str, final: bool, **changes: Any) -> None:
-        """Change fields of the run."""
+        """Change fields of the run; one that was recalled short goes its whole way again."""
+        changes.setdefault("stop", self.state.run.stop if changes.keys() == {"colours"} else 0)
         run = msgspec.structs.replace(self.state.run, **changes)
         self.change(text, drag=drag or None, final=final, run=run)
 
@@ -364,11 +377,14 @@ class StylePanel(Panel):
     def show_canvas(self) -> None:
         """Show what is to be seen now: the run, an iterate, the last picture, or the content."""
         image, caption, painted = self._on_canvas()
-        self.canvas.set_image(image, self._frame(image))
+        frame = self.frame_of(image)
+        if image is not self.canvas.image() or frame != self._framed:
+            self._framed = frame
+            self.canvas.set_image(image, frame)
         self.canvas.set_caption(caption if image is not None else "")
         self._compare(painted)
 
-    def _frame(self, image: UInt8Image | None) -> tuple[int, int] | None:
+    def frame_of(self, image: UInt8Image | None) -> tuple[int, int] | None:
         """The size of the finished picture: small pictures on the way fill the same frame."""
         content = self.bank.get(self.state.run.content)
         if image is None or content is None:
@@ -414,6 +430,9 @@ class StylePanel(Panel):
     def busy(self) -> bool:
         """Whether a run or a painting goes on."""
         return self.running.running or self.passing.running
+
+    def end_gently(self, job: int) -> bool:
+        return self.running.end_gently(job)
 
     def _can_start(self) -> bool:
         return not self.busy()

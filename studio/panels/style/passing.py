@@ -38,6 +38,7 @@ class Passing(Part):
         tr = self.tr
         self.card: ModelCard | None = None
         self.picture: tuple[UInt8Image, Paint] | None = None
+        self._found: str | None = None
         self._job = self._batch = -1
         self.section = Section(tr("Painter"), tr("one pass, at once"))
         self.box = QComboBox()
@@ -82,8 +83,14 @@ class Passing(Part):
 
     def show_model(self, state: StyleState) -> None:
         """Which painter (before the other parts are shown: whether styles count depends on it)."""
-        card = self.studio.card(state.painter, "stylizer")
-        self.card = card if card is not None and card.role == "stylizer" else None
+        if state.painter != self._found:
+            self._found = state.painter
+            card = self.studio.card(state.painter, "stylizer")
+            self.card = card if card is not None and card.role == "stylizer" else None
+
+    def models_changed(self) -> None:
+        """Models came or went: look again."""
+        self._found = None
 
     def show(self, state: StyleState) -> None:
         on = state.mode == "pass"
@@ -259,7 +266,7 @@ class Passing(Part):
 
     def preview(self, key: str, job: int, preview: Preview) -> None:
         if key == "paint_full" and self.panel.state.mode == "pass":
-            self.panel.canvas.set_image(preview.image)
+            self.panel.canvas.set_image(preview.image, self.panel.frame_of(preview.image))
 
     def result(self, key: str, job: int, request: Any, result: Any) -> None:
         if key == "batch":

@@ -203,7 +203,7 @@ class Pictures(Part):
         look = shown_look(state.run)
         left = tuple(s for i, s in enumerate(look.styles) if i != index)
         examples_left = tuple(e for e in state.examples if e != "style" or left)
-        run = msgspec.structs.replace(state.run, look=msgspec.structs.replace(look, styles=left), changes=())
+        run = msgspec.structs.replace(state.run, look=msgspec.structs.replace(look, styles=left), changes=(), stop=0)
         self.panel.change(self.tr("Remove a style"), run=run, examples=examples_left)
 
     def swap(self) -> None:
@@ -218,6 +218,7 @@ class Pictures(Part):
             content=look.styles[0].picture,
             look=msgspec.structs.replace(look, styles=(first, *look.styles[1:])),
             changes=(),
+            stop=0,
         )
         self.panel.change(self.tr("Swap content and style"), run=run, content_name=look.styles[0].name)
 
@@ -292,7 +293,9 @@ def _placed(state: StyleState, index: int, sha: str, title: str) -> StyleState:
         styles[index] = msgspec.structs.replace(styles[index], picture=sha, name=title)
     else:
         styles.append(StyleSource(picture=sha, name=title))
-    run = msgspec.structs.replace(state.run, look=msgspec.structs.replace(look, styles=tuple(styles)), changes=())
+    run = msgspec.structs.replace(
+        state.run, look=msgspec.structs.replace(look, styles=tuple(styles)), changes=(), stop=0
+    )
     left = tuple(e for e in state.examples if e != "style")
     return msgspec.structs.replace(state, run=run, examples=left)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,6 +31,9 @@ MOST_GLANCES = 200
 CURVES = {"content": Theme.SECOND, "style": Theme.ACCENT, "tv": Theme.DIM}
 
 
+_SCALE = re.compile(r"Scale (\d+) of (\d+) · (\d+) px")
+
+
 def glance(pixels: UInt8Image) -> UInt8Image:
     """A small copy, quick enough for the UI thread."""
     step = -(-max(pixels.shape[:2]) // GLANCE)
@@ -51,6 +55,9 @@ class Running(Part):
         self.sent: Stylize | None = None
         """The run as the worker has it; None while none goes on."""
         self.paused = False
+        self._stopping = False
+        self._then: int | None = None
+        """The iterate that is to be branched from when the run has ended."""
         self.live: UInt8Image | None = None
         self.picture: tuple[UInt8Image, Stylize] | None = None
         """The finished picture in the colours of its request."""
@@ -139,7 +146,9 @@ class Running(Part):
         if self.running:
             part = view.done / view.total if view is not None and view.total else 0.0
             self.bar.line.set_part(part, resting=self.paused)
-            if self.paused:
+            if self._stopping:
+                self._say(self.tr("ending after this iteration"))
+            elif self.paused:
                 self._say(self.tr("paused"))
             elif view is not None and view.eta_s is not None and view.total:
                 self._say(self.tr("{0} left").format(clock_text(view.eta_s)))
@@ -193,14 +202,13 @@ class Running(Part):
         if self.sent is None or now is None or now.content != self.sent.content:
             return
         look = now.changes[-1].look if now.changes else now.look
-        changed = self._with_look(self.sent, look)
-        changed = msgspec.structs.replace(changed, colours=now.colours)
-        if changed != self.sent:
-            self.sent = changed
-            self.studio.worker.update(self._job, changed)
+        if (look, now.colours) != (shown_look(self.sent), self.sent.colours):
+            # Without the changes of a branch: the look that is sent is the one that holds from here on.
+            self._send(msgspec.structs.replace(self.sent, look=look, changes=(), colours=now.colours))
 
-    def _with_look(self, sent: Stylize, look: StyleLook) -> Stylize:
-        return msgspec.structs.replace(sent, look=look)
+    def _send(self, changed: Stylize) -> None:
+        self.sent = changed
+        self.studio.worker.update(self._job, changed)
 
     def pause(self, on: bool) -> None:
         """Let the run rest, or go on."""
@@ -211,9 +219,24 @@ class Running(Part):
         self.show_bar()
 
     def stop(self) -> None:
-        """End it and keep what is there."""
-        if self.running:
+        """End it and keep the picture as it is; one that shows nothing yet (or is asked twice) is given up."""
+        if self.sent is None:
+            return
+        if self._stopping or self.live is None:
             self.panel.cancel("run")
+            return
+        self._stopping = True
+        self._send(msgspec.structs.replace(self.sent, stop=1))
+        if self.paused:
+            self.pause(False)
+        self.show_bar()
+
+    def end_gently(self, job: int) -> bool:
+        """Escape: the first time the run ends with its picture, then it is given up."""
+        if job != self._job or self._stopping or self.live is None:
+            return False
+        self.stop()
+        return True
 
     # Looking back --------------------------------------------------------------------------------------------
 
@@ -235,20 +258,25 @@ class Running(Part):
     def can_branch(self) -> bool:
         """Whether the iterate that is looked at can be gone on from."""
         kept = self._solid.get(self._looked) if self._looked is not None else None
-        return kept is not None and bool(kept.start) and (self.sent or self.panel.state.made) is not None
+        return kept is not None and bool(kept.start) and (self.running or self.panel.state.made is not None)
 
     def branch_here(self) -> None:
-        """Go on from the iterate that is looked at, with the sliders as they are now."""
-        base = self.sent or self.panel.state.made
-        now = self.panel.request()
-        if base is None or now is None or self._looked is None or not self.can_branch():
+        """Go on from the iterate that is looked at, with the sliders as they are now.
+
+        A run that goes on ends first: its picture is kept, and it tells what was changed on its way.
+        """
+        if self._looked is None or not self.can_branch():
             return
-        look = shown_look(now)
-        made = branch(base, self._solid[self._looked], look, now.colours)
         if self.running:
-            self.panel.cancel("run")
-            self._end()
-        self.start(made)
+            self._then = self._looked
+            self.stop()
+        else:
+            self._branch(self._looked)
+
+    def _branch(self, at: int) -> None:
+        base, now = self.panel.state.made, self.panel.request()
+        if base is not None and now is not None and at in self._solid:
+            self.start(branch(base, self._solid[at], shown_look(now), now.colours))
 
     # What comes back -----------------------------------------------------------------------------------------
 
@@ -266,7 +294,10 @@ class Running(Part):
         at = preview.index
         every = self.sent.keep if self.sent is not None and self.sent.keep else 25
         newest = max(self._glances, default=-every)
-        if at - newest >= every and len(self._glances) < MOST_GLANCES:
+        kept = getattr(preview, "kept", None)
+        if isinstance(kept, KeptIterate):
+            self._solid[at] = kept
+        if (at - newest >= every or at in self._solid) and len(self._glances) < MOST_GLANCES:
             self._glances[at] = glance(preview.image)
             self.show_strip()
         if self._looked is None:
@@ -284,8 +315,8 @@ class Running(Part):
     def result(self, key: str, job: int, request: Any, result: Any) -> None:
         if job != self._job:
             return
-        made: Stylize = result.info.get("request") or request
-        made = msgspec.structs.replace(made, resume=None)
+        made: Stylize = msgspec.structs.replace(result.info.get("run", request), resume=None)
+        then = self._then
         self._end()
         self._solid |= {kept.at: kept for kept in result.kept}
         kept = tuple(self._solid[at] for at in sorted(self._solid))
@@ -301,6 +332,8 @@ class Running(Part):
         self.panel.show_canvas()
         self.studio.picture_changed(self.panel)
         self.panel.work_ends()
+        if then is not None:
+            self._branch(then)
 
     def ended(self, key: str, job: int) -> None:
         if job != self._job:
@@ -314,7 +347,8 @@ class Running(Part):
         self.sent = None
         self._job = -1
         self._view = None
-        self.paused = False
+        self._then = None
+        self.paused = self._stopping = False
 
     # The picture ---------------------------------------------------------------------------------------------
 
@@ -325,7 +359,8 @@ class Running(Part):
             if view is None or not view.total:
                 return self.tr("getting ready")
             text = self.tr("iteration {0} of {1}").format(view.done, view.total)
-            return f"{text} · {view.phase}" if view.phase else text
+            scale = _SCALE.match(view.phase)
+            return f"{text} · {self.tr('scale {0} of {1} · {2} px').format(*scale.groups())}" if scale else text
         return self.panel.title_of()
 
     def finished(self) -> tuple[UInt8Image, Stylize] | None:

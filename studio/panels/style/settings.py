@@ -228,7 +228,9 @@ class Settings(Part):
         kept = tuple(row for row in look.layers if row.name in names)
         if not any(row.style for row in kept):
             kept = ()
-        run = msgspec.structs.replace(state.run, model=sha, look=msgspec.structs.replace(look, layers=kept), changes=())
+        run = msgspec.structs.replace(
+            state.run, model=sha, look=msgspec.structs.replace(look, layers=kept), changes=(), stop=0
+        )
         known = tuple(name for name in state.solo if name.partition(" ")[2] in names)
         muted = tuple(name for name in state.mute if name.partition(" ")[2] in names)
         self.panel.change(self.tr("Choose the feature network"), run=run, solo=known, mute=muted)

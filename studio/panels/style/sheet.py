@@ -79,7 +79,7 @@ class Sheet(Part):
         if self.vary.current() != "presets":
             rows = rows_from(audible(weights_of(look, names), state.solo, state.mute), names)
             acting = tuple(msgspec.structs.replace(one, layers=rows) for one in acting)
-        run = msgspec.structs.replace(run, changes=(), resume=None)
+        run = msgspec.structs.replace(run, changes=(), resume=None, stop=0)
         self.grid.set_shape(len(acting) // self._columns, self._columns)
         self.grid.clear()
         self.grid.set_selected(None)
@@ -97,7 +97,7 @@ class Sheet(Part):
         state: StyleState = self.panel.state
         adopted = self._looks[at]
         look = msgspec.structs.replace(adopted, styles=_with_scales(shown_look(state.run), adopted))
-        run = msgspec.structs.replace(state.run, look=look, changes=())
+        run = msgspec.structs.replace(state.run, look=look, changes=(), stop=0)
         solo = () if self.vary.current() == "presets" else state.solo
         mute = () if self.vary.current() == "presets" else state.mute
         self.panel.change(self.tr("Adopt from the sheet"), run=run, solo=solo, mute=mute)

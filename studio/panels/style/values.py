@@ -111,7 +111,7 @@ def sounding_look(state: StyleState, layers: Sequence[str]) -> StyleLook:
 
 def with_look(state: StyleState, look: StyleLook) -> Stylize:
     """The run with another look.  What was changed on the way of a recalled run belonged to the old one."""
-    return msgspec.structs.replace(state.run, look=look, changes=())
+    return msgspec.structs.replace(state.run, look=look, changes=(), stop=0)
 
 
 def request_of(state: StyleState, model: str, layers: Sequence[str], precision: str) -> Stylize:
@@ -131,7 +131,7 @@ def look_at(run: Stylize, at: int) -> StyleLook:
 def branch(made: Stylize, kept: KeptIterate, look: StyleLook, colours: str) -> Stylize:
     """The run ``made`` up to a kept iterate, and from there on with ``look``."""
     before = tuple(change for change in made.changes if change.at < kept.at)
-    stump = msgspec.structs.replace(made, changes=before)
+    stump = msgspec.structs.replace(made, changes=before, stop=0)
     after = () if look_at(stump, kept.at) == look else (Change(at=kept.at, look=look),)
     resume = Resume(at=kept.at, start=kept.start) if kept.start else None
     return msgspec.structs.replace(stump, changes=(*before, *after), resume=resume, colours=colours)
@@ -169,7 +169,7 @@ def with_style(run: Stylize, index: int, **changes: Any) -> Stylize:
     look = shown_look(run)
     styles = list(look.styles)
     styles[index] = msgspec.structs.replace(styles[index], **changes)
-    return msgspec.structs.replace(run, look=msgspec.structs.replace(look, styles=tuple(styles)), changes=())
+    return msgspec.structs.replace(run, look=msgspec.structs.replace(look, styles=tuple(styles)), changes=(), stop=0)
 
 
 def sources_alone(look: StyleLook) -> tuple[StyleSource, ...]:
