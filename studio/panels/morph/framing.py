@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QColorDialog, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QColorDialog, QWidget
 
 from studio.base.steps import UInt8Image
 from studio.project.latents import Frame
@@ -65,13 +65,13 @@ class FrameSection(Section):
         self._size = (1, 1)
         self.crop = CropBox()
         self.presets = ChipRow(
-            [("square", self.tr("Square")), ("face", self.tr("Face")), ("whole", self.tr("Whole"))],
+            [("square", self.tr("Square")), ("face", self.tr("Face-sized")), ("whole", self.tr("Whole"))],
             optional=True,
             name=self.tr("Frame"),
         )
         self.presets.setToolTip(
             self.tr(
-                "Face: a frame of a face's size with an oval to align it to. Whole: everything, the rest is filled."
+                "Face-sized: a frame of a face's size with an oval to align it to. Whole: everything, the rest is filled."
             )
         )
         self.fill = ChipRow([("edge", self.tr("Edge")), ("colour", self.tr("Colour"))], name=self.tr("Fill outside"))
@@ -88,14 +88,8 @@ class FrameSection(Section):
             tip=self.tr("The whole picture through the model at its own size, in tiles; lands in the history"),
         )
         self.add(self.crop)
-        fills = QHBoxLayout()
-        fills.setContentsMargins(0, 0, 0, 0)
-        fills.setSpacing(6)
-        fills.addWidget(self.presets)
-        fills.addStretch(1)
-        fills.addWidget(self.fill)
-        fills.addWidget(self.colour)
-        self.body.addLayout(fills)
+        self.add(self.presets)
+        self.add_row(label(self.tr("Outside"), "dim"), self.fill, self.colour, stretch=1)
         row = self.add_row(self.seen, self.made, self.error, stretch=-1)
         row.setSpacing(8)
         self.add(self.words)

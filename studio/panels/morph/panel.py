@@ -82,6 +82,7 @@ class MorphPanel(LatentPanel):
             walk,
         ):
             inspector.add(part)
+        self.piling.section.set_title(self.tr("Make an attribute"))
         self.piling.made.connect(lambda _: self.spacing.show())
         self.sampling.section.draw_chosen.connect(self.set_draw)
         self._show(self.state)

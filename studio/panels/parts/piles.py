@@ -72,8 +72,9 @@ class PilesSection(Section):
         ready = min(len(piles.having), len(piles.lacking)) >= LEAST
         self.make.setEnabled(ready)
         self.clear.setEnabled(bool(piles.having or piles.lacking))
-        if not ready:
-            self.set_words(self.tr("Put at least %1 pictures on each pile.").replace("%1", str(LEAST)))
+        few = self.tr("Put at least %1 pictures on each pile.").replace("%1", str(LEAST))
+        if not ready or self.words.text() == few:
+            self.set_words("" if ready else few)
 
     def set_words(self, text: str) -> None:
         """The line at the end."""
