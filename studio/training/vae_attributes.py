@@ -7,13 +7,14 @@ for each background.  Attributes that follow from the same column of the table (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from studio.base.errors import StudioError
 from studio.training.anchor import AnchorSpec
 from studio.training.attributes import Judge, read_factors
 
@@ -69,7 +70,9 @@ def balanced_direction(codes: Tensor, has: Tensor, others: Tensor) -> Tensor:
     plain difference of means is returned.  Length and sign as they are: one step of it goes from lacking to having.
     """
     codes = codes.double()
-    _, group = torch.unique(others.to(torch.int8), dim=0, return_inverse=True)
+    group = torch.zeros(len(codes), dtype=torch.int64)
+    if others.shape[1]:
+        _, group = torch.unique(others.to(torch.int8), dim=0, return_inverse=True)
     count = int(group.max()) + 1
     sums, sizes = [], []
     for side in (has, ~has):
@@ -95,12 +98,16 @@ class Vectors:
     highs: Tensor
 
 
-def find_vectors(codes: Tensor, labels: Tensor) -> Vectors:
-    """The vectors of all attributes ``labels`` ``[N, A]`` bool of encoded pictures ``codes`` ``[N, D]``."""
+def find_vectors(codes: Tensor, labels: Tensor, used: Tensor | None = None) -> Vectors:
+    """The vectors of all attributes ``labels`` ``[N, A]`` bool of encoded pictures ``codes`` ``[N, D]``.
+
+    ``used`` ``[N, A]`` bool: the pictures that the direction of each attribute is made from (:func:`typical_only`).
+    """
     rows, sigmas, steps, lows, highs = [], [], [], [], []
     for a in range(labels.shape[1]):
         others = torch.cat((labels[:, :a], labels[:, a + 1 :]), dim=1)
-        step = balanced_direction(codes, labels[:, a], others)
+        use = slice(None) if used is None else used[:, a]
+        step = balanced_direction(codes[use], labels[use, a], others[use])
         vector = step / step.norm().clamp_min(1e-12)
         along = codes.double() @ vector
         sigma = along.std().clamp_min(1e-6)
@@ -111,6 +118,23 @@ def find_vectors(codes: Tensor, labels: Tensor) -> Vectors:
         lows.append(spread.quantile(0.01))
         highs.append(spread.quantile(0.99))
     return Vectors(*(torch.stack(v).float() for v in (rows, sigmas, steps, lows, highs)))
+
+
+def typical_only(attributes: Sequence[Attribute], spec: AnchorSpec, f: Tensor, typical: Mapping[str, str]) -> Tensor:
+    """Which pictures make each attribute's direction, ``[N, A]`` bool: of those that have it the typical ones alone.
+
+    ``typical`` names for some attributes one value of their column ("long hair": "extraLong").  The mean of seven
+    hairstyles is no hairstyle: a slider that leads there shows all of them at once.
+    """
+    has = table(attributes, f)
+    out = torch.ones_like(has)
+    for i, a in enumerate(attributes):
+        if a.name in typical:
+            values = spec.factors[a.factor].values
+            if typical[a.name] not in values or not a.having[values.index(typical[a.name])]:
+                raise StudioError(f"“{typical[a.name]}” is not a kind of {a.name}.", f"Known are {', '.join(values)}.")
+            out[:, i] = ~has[:, i] | (f[:, a.factor] == values.index(typical[a.name]))
+    return out
 
 
 def enough(attributes: Sequence[Attribute], labels: Tensor) -> list[int]:

@@ -18,7 +18,16 @@ from studio.training.attributes import judge_accuracy, train_judge
 from studio.training.data import Pictures, load_pictures, to_float
 from studio.training.export import write_model
 from studio.training.sheets import save_sheet
-from studio.training.vae_attributes import Attribute, Vectors, attributes_of, enough, find_vectors, measure, table
+from studio.training.vae_attributes import (
+    Attribute,
+    Vectors,
+    attributes_of,
+    enough,
+    find_vectors,
+    measure,
+    table,
+    typical_only,
+)
 from studio.training.vae_config import VaeConfig
 from studio.training.vae_passes import decode_all, encode_all, psnr, reduced
 from studio.training.vae_trainer import ACTIVE, GUIDE_SIZE
@@ -47,8 +56,10 @@ def known_attributes(data: Pictures) -> tuple[AnchorSpec | None, tuple[Attribute
     return spec, attributes_of(spec, data.rows)
 
 
-def bring_along(net: VAE, data: Pictures) -> list[dict[str, Any]]:
+def bring_along(net: VAE, data: Pictures, typical: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """Give ``net`` its examples and attribute vectors, from the training pictures; returns ``hyper["attributes"]``.
+
+    ``typical`` as in :func:`~studio.training.vae_attributes.typical_only`.
 
     All vectors come from all training pictures; every n-th of them is an example.
     """
@@ -59,16 +70,19 @@ def bring_along(net: VAE, data: Pictures) -> list[dict[str, Any]]:
     examples = {"mu": mu[pick], "logvar": logvar[pick]}
     listed: list[dict[str, Any]] = []
     if spec is not None and attributes:
-        labels = table(attributes, spec.table(train.rows))
+        factors = spec.table(train.rows)
+        labels = table(attributes, factors)
         use = enough(attributes, labels)
-        labels = labels[:, use]
-        found = find_vectors(mu, labels)
+        attributes, labels = tuple(attributes[j] for j in use), labels[:, use]
+        found = find_vectors(mu, labels, typical_only(attributes, spec, factors, typical or {}))
         net.keep("attributes", {"vectors": found.vectors, "sigmas": found.sigmas})
         examples["labels"] = labels[pick].to(torch.uint8)
-        for i, a in enumerate(attributes[j] for j in use):
+        for i, a in enumerate(attributes):
+            kind = (typical or {}).get(a.name)
             listed.append(
                 {
                     "name": a.name,
+                    **({"towards": kind} if kind else {}),
                     "sigma": round(float(found.sigmas[i]), 5),
                     "step": round(float(found.steps[i]), 3),
                     "low": round(float(found.lows[i]), 3),
@@ -168,14 +182,14 @@ def publish_vae(
     cfg = VaeConfig.from_dict(state["config"])
     net = network_of(state)
     data = load_pictures(data_path, cfg.size)
-    listed = bring_along(net, data)
+    about = dict(about)
+    titles, typical = about.pop("attribute_titles", {}), about.pop("typical", {})
+    listed = bring_along(net, data, typical)
     # What is measured is what is shipped: half precision.
     net = VAE.from_state_dict({k: v.half().to(v.dtype) for k, v in net.state_dict().items()}).eval()
     net.requires_grad_(False)
     look(net, data, run)
     scores = score(net, data, judge_steps=judge_steps)
-    about = dict(about)
-    titles = about.pop("attribute_titles", {})
     for entry in listed:
         entry["title"] = titles.get(entry["name"], entry["name"].capitalize())
     training = {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
+from studio.base.errors import StudioError
 from studio.training.anchor import AnchorSpec
 from studio.training.attributes import Judge
 from studio.training.data import load_pictures
@@ -18,6 +20,7 @@ from studio.training.vae_attributes import (
     find_vectors,
     measure,
     table,
+    typical_only,
 )
 
 
@@ -87,6 +90,24 @@ def test_attributes_of_a_table(folder: Path) -> None:
     skin = next(a for a in attributes_of(spec, deep) if a.name == "skin")
     names = next(f for f in spec.factors if f.name == "color_skin").values
     assert dict(zip(names, skin.having, strict=True)) == {"red": False, "green": False, "blue": True}
+
+
+def test_a_typical_value_stands_for_all(folder: Path) -> None:
+    """Hats are caps and beanies; towards the cap alone the vector leads to caps."""
+    data = load_pictures(folder, 16)
+    spec = AnchorSpec(data.rows)
+    found = attributes_of(spec, data.rows)[:1]
+    f = spec.table(data.rows)
+    hair = next(x for x in spec.factors if x.name == "hair")
+    codes = spec.one_hot(f)[:, hair.start : hair.start + len(hair.values)]
+    labels = table(found, f)
+    both = find_vectors(codes, labels).vectors[0]
+    caps = find_vectors(codes, labels, typical_only(found, spec, f, {"hat": "cap"})).vectors[0]
+    beanie, cap = hair.values.index("beanie"), hair.values.index("cap")
+    assert float(both[beanie]) == pytest.approx(float(both[cap]))
+    assert float(caps[cap]) > 0.7 and float(caps[beanie]) == pytest.approx(0.0, abs=1e-6)
+    with pytest.raises(StudioError, match="not a kind of hat"):
+        typical_only(found, spec, f, {"hat": "square"})
 
 
 class Told(torch.nn.Module):
