@@ -57,6 +57,7 @@ def _draw(options: argparse.Namespace, sizes: list[tuple[int, int]]) -> int:
     scenes: dict[str, Callable[[Any], Iterator[str]]] = {
         "explore": explore,
         "mix": mix,
+        "style": style,
         "morph": morph,
         "library": library,
     }
@@ -194,6 +195,92 @@ def _portrait() -> Any:
     round_face = ((x - 210) ** 2 + (y - 140) ** 2 < 90**2)[..., None]
     picture = np.where(round_face, (240, 190, 160), (120, 170, 220)).astype(np.uint8)
     return picture
+
+
+def style(window: Any) -> Iterator[str]:
+    """As it opens, a run on its way, a finished one, a mask, the sheet, the settings, one pass."""
+    from PySide6.QtCore import QPointF
+    from PySide6.QtWidgets import QApplication, QScrollArea
+
+    from tests.widgets.hands import drag
+
+    app: Any = QApplication.instance()
+    window.show_panel("style")
+    panel = window.panel
+    settle(app, window)
+    if not panel.state.run.content:  # no example pictures ship with this copy
+        panel.accept_picture(_landscape(), "hills")
+        panel.accept_picture(_marks(), "marks")
+        settle(app, window)
+    window.notices.clear()
+    yield "first"
+    panel.edit_run("Small", "", True, size=128, iterations=20, keep=10)
+    panel.start()
+    _until(app, lambda: panel.running.live is not None and len(panel.running.bar.strip.frames()) > 2)
+    panel.running.pause(True)
+    app.processEvents()
+    yield "running"
+    panel.running.pause(False)
+    _until(app, lambda: not panel.running.running)
+    yield ""
+    frames = panel.running.bar.strip.frames()
+    if frames:
+        panel.running.bar.strip.set_current(frames[len(frames) // 2].at)
+        panel.running.bar.strip.looked.emit(frames[len(frames) // 2].at)
+        yield "looked"
+        panel.running.bar.strip.set_current(None)
+        panel.running.bar.strip.live_asked.emit()
+    panel.masks.begin()
+    canvas = panel.canvas
+    a, b = QPointF(16, 20), QPointF(90, 40)
+    drag(canvas, [canvas.from_picture(a), canvas.from_picture((a + b) / 2), canvas.from_picture(b)])
+    settle(app, window)
+    panel.inspector.show_widget(panel.masks.section)
+    yield "mask"
+    panel.masks.leave()
+    panel.sheet.section.set_open(True)
+    panel.sheet.ask()
+    settle(app, window)
+    panel.inspector.show_widget(panel.sheet.section)
+    yield "sheet"
+    panel.sheet.section.set_open(False)
+    panel.settings.section.set_open(True)
+    panel.settings.advanced.set_open(True)
+    app.processEvents()
+    for area in panel.inspector.findChildren(QScrollArea)[:1]:
+        area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
+        yield "settings"
+        area.verticalScrollBar().setValue(0)
+    window.run_action("style.mode")
+    settle(app, window)
+    yield "pass"
+
+
+def _until(app: Any, done: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and not done():
+        app.processEvents()
+        time.sleep(0.01)
+
+
+def _landscape() -> Any:
+    """A sky over hills, for a copy without example pictures."""
+    import numpy as np
+
+    y, x = np.mgrid[0:256, 0:384] / 256.0
+    hills = y > 0.6 + 0.1 * np.sin(6 * x) + 0.04 * np.sin(17 * x)
+    sky = np.stack([120 + 90 * y, 150 + 60 * y, 235 - 40 * y], axis=-1)
+    land = np.stack([90 * y, 60 + 110 * y, 40 + 30 * x], axis=-1)
+    return np.where(hills[..., None], land, sky).clip(0, 255).astype(np.uint8)
+
+
+def _marks() -> Any:
+    """Coloured stripes that bend."""
+    import numpy as np
+
+    y, x = np.mgrid[0:256, 0:384] / 256.0
+    wave = np.sin(40 * (x + 0.3 * np.sin(5 * y)) + 9 * y)
+    return np.stack([150 + 100 * wave, 90 + 60 * wave * y, 120 - 90 * wave], axis=-1).clip(0, 255).astype(np.uint8)
 
 
 def library(window: Any) -> Iterator[str]:
