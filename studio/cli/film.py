@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -32,7 +32,8 @@ def walk(args: argparse.Namespace) -> int:
     card = card_for_sources(ctx, args.model, words)
     look = look_of(args, card, ctx)
     keys = tuple(Key(latent=source(ctx, card, look, word), easing=args.easing, name=word) for word in words)
-    made = Walk(keys=keys, curve=args.curve, loop=args.loop, fps=args.fps, noise_loop=args.noise_loop)
+    speed: Literal["keys", "even"] = "even" if args.even else "keys"
+    made = Walk(keys=keys, curve=args.curve, loop=args.loop, fps=args.fps, noise_loop=args.noise_loop, speed=speed)
     made = with_frames(made, args.frames)
     request = WalkFrames(model=card.sha256, precision=precision_of(args), walk=made, look=look, size=args.size)
     told = write_film(ctx, card, request, Path(args.out))

@@ -114,6 +114,7 @@ def build() -> argparse.ArgumentParser:
     p.add_argument("--loop", action=argparse.BooleanOptionalAction, default=True, help="return to the first key")
     p.add_argument("--curve", choices=("linear", "slerp", "cubic"), default="cubic", help="default: cubic")
     p.add_argument("--easing", choices=("linear", "smooth", "in", "out"), default="smooth", help="default: smooth")
+    p.add_argument("--even", action="store_true", help="change evenly from frame to frame (instead of an easing)")
     p.add_argument("--noise-loop", action="store_true", help="let the noise drift (with --noise seed:N)")
     p.add_argument("--size", type=_size, default=0, metavar="PX", help="size of the frames (default: full)")
     p.add_argument("--out", required=True, metavar="FILE|FOLDER", help=".mp4, .webp, .gif, .png, or a folder")

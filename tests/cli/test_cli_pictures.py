@@ -99,6 +99,10 @@ def test_walks_become_films(studio: Studio, tmp_path: Path) -> None:
     studio("explore", "--seeds", 2, "--tile", 16, "--out", f"{tmp_path}/two/")
     assert np.array_equal(pixels(frames[2]), pixels(tmp_path / "two" / "seed0002.png")), "a key is not its seed"
     assert studio("walk", "--seeds", "1,2,3", "--frames", 2, "--out", film).code == 1
+    even = tmp_path / "even"
+    assert studio("walk", "--seeds", "1,2,3", "--frames", 6, "--even", "--size", 16, "--out", even).code == 0
+    same = [np.array_equal(pixels(a), pixels(b)) for a, b in zip(sorted(even.glob("*.png")), frames, strict=True)]
+    assert same[0] and not all(same)
 
 
 def test_a_film_keeps_its_recipe(studio: Studio, tmp_path: Path) -> None:
