@@ -49,6 +49,8 @@ def classify(path: Path) -> Drop:
 
 def _classify(path: Path) -> Drop:
     if path.is_dir():
+        if _is_model_folder(path):
+            return Drop("model", path)
         raise StudioError(
             f"“{path.name}” is a folder.", "Only files can be opened here.", "Open the folder and drop what is in it."
         )
@@ -81,6 +83,19 @@ def picture(path: Path) -> Drop:
     text = image.text.get("latent-studio", "")
     recipe = recipes.from_text(text) if text else None
     return Drop("recipe" if recipe else "picture", path, pixels=image.pixels, recipe=recipe)
+
+
+def _is_model_folder(path: Path) -> bool:
+    """A folder that is a model itself (its settings and weights), and not merely one with model files in it."""
+    from studio.checkpoints import ModelError
+    from studio.checkpoints.folders import model_file
+
+    if not any((path / name).is_file() for name in ("config.json", "model_index.json", "model_config.json")):
+        return False
+    try:
+        return model_file(path).is_file()
+    except ModelError:
+        return False
 
 
 def _is_project(path: Path) -> bool:

@@ -7,10 +7,11 @@ from typing import Any
 
 from studio.checkpoints.card import Role
 
-_NAMES = {
+NAMES = {
     "stylegan2": "StyleGAN2",
-    "stylegan3-t": "StyleGAN3 T",
-    "stylegan3-r": "StyleGAN3 R",
+    "stylegan3-t": "StyleGAN3-T",
+    "stylegan3-r": "StyleGAN3-R",
+    "stylegan3": "StyleGAN3",
     "dcgan": "DCGAN",
     "vae": "VAE",
     "autoencoder-kl": "AutoencoderKL",
@@ -28,6 +29,7 @@ _NAMES = {
     "srresnet": "SRResNet",
     "srgan": "SRGAN",
 }
+"""Architectures as they are written in papers."""
 
 COMPUTED = ("layers", "low_resolutions", "layer_names")
 """Facts that follow from the network alone, so that no file needs to state them."""
@@ -40,7 +42,7 @@ def facts(role: Role, net: Any) -> dict[str, Any]:
 
 def title(stem: str, architecture: str, role: Role, hyper: dict[str, Any]) -> str:
     """ "faces (StyleGAN2, 256 px)": the file's name, the kind of network, and one number that tells it from others."""
-    words = [_NAMES.get(architecture, architecture)]
+    words = [NAMES.get(architecture, architecture)]
     if role == "autoencoder" and hyper.get("spatial"):
         words.append(f"{hyper['latent_dim']} channels, 1/{hyper['factor']}")
     elif role in ("generator", "autoencoder"):

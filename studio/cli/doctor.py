@@ -27,7 +27,6 @@ PACKAGES = (
     "platformdirs",
     "psutil",
     "imageio-ffmpeg",
-    "diffusers",
 )
 
 

@@ -29,7 +29,7 @@ def list_models(args: argparse.Namespace) -> int:
 def inspect_model(args: argparse.Namespace) -> int:
     """The card of a file (or of a model of the library) as JSON, whether ``--json`` is given or not."""
     path = Path(args.file)
-    if path.is_file():
+    if path.exists():
         from studio.checkpoints import inspect
 
         card = inspect(path)
@@ -42,7 +42,7 @@ def inspect_model(args: argparse.Namespace) -> int:
 def import_model(args: argparse.Namespace) -> int:
     """Take a file into the library."""
     path = Path(args.file)
-    if not path.is_file():
+    if not path.exists():
         raise StudioError(f"There is no file “{path}”.")
     card = drive(Shelf().library.import_file(path))
     tell(args, _sentence(card), card.to_dict())

@@ -1,21 +1,19 @@
-"""The autoencoder of Stable Diffusion, SDXL, SD3 and FLUX (AutoencoderKL), from the library ``diffusers``.
+"""The autoencoder of Stable Diffusion, SDXL, SD3 and FLUX (AutoencoderKL).
 
-``diffusers`` is imported when the first such model is opened (about two seconds) and kept from reaching for the
-network; of it only the two halves and the 1x1 convolutions around the latent are used.  The names of the tensors are
-the library's, so a copy that the model library writes is a file that everybody reads.
+Names and arithmetic are those of the library ``diffusers`` (its numbers are reproduced bit for bit; a test compares
+where the library is installed), so a copy that the model library writes is a file that everybody reads.  The library
+itself is not used: importing it takes seconds and brings a network client and twenty packages.
 """
 
 from __future__ import annotations
 
-import importlib
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from studio.base.errors import ModelError
 from studio.nets.autoencoder_tiles import Tiling, tiled
 from studio.nets.tensors import fill
 
@@ -28,11 +26,21 @@ Not exact: the middle of these networks attends to the whole picture and their g
 that holds only sky is normalised by sky.  Mixing hides the step; tones may drift by a few levels between tiles.
 """
 LOGVAR = (-30.0, 20.0)
+EPS = 1e-6
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "silu": F.silu,
+    "swish": F.silu,
+    "mish": F.mish,
+    "gelu": F.gelu,
+    "relu": F.relu,
+}
 PLAN = {
     "in_channels": 3,
     "out_channels": 3,
     "latent_channels": 4,
     "block_out_channels": [128, 256, 512, 512],
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
     "layers_per_block": 2,
     "norm_num_groups": 32,
     "act_fn": "silu",
@@ -40,23 +48,146 @@ PLAN = {
     "use_quant_conv": True,
     "use_post_quant_conv": True,
 }
-"""What a plan holds (here SD's), in diffusers' words; also ``down_block_types``, ``up_block_types``, and
-``decoder_block_out_channels`` where the decoder's differ."""
+"""What a plan holds (here SD's), in diffusers' words; a level whose type begins with "Attn" attends after every layer.
+``decoder_block_out_channels`` stands there too when the decoder's widths differ (finest first, like the encoder's)."""
 
 
-def _library() -> Any:
-    # Opening a file must never turn into a download.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    try:
-        return importlib.import_module("diffusers")
-    except ImportError as exc:
-        raise ModelError(
-            "The library that reads this kind of autoencoder is not installed.",
-            "It is called “diffusers”.",
-            "Install Latent Studio again with all its parts.",
-            detail=str(exc),
-        ) from exc
+class Residual(nn.Module):
+    """Two normalised convolutions and a way around them (diffusers: ``ResnetBlock2D``)."""
+
+    def __init__(self, n_in: int, n_out: int, plan: Mapping[str, Any]) -> None:
+        super().__init__()
+        groups = plan["norm_num_groups"]
+        self.act = ACTIVATIONS[plan["act_fn"]]
+        self.norm1 = nn.GroupNorm(groups, n_in, EPS)
+        self.conv1 = nn.Conv2d(n_in, n_out, 3, padding=1)
+        self.norm2 = nn.GroupNorm(groups, n_out, EPS)
+        self.conv2 = nn.Conv2d(n_out, n_out, 3, padding=1)
+        self.conv_shortcut = nn.Conv2d(n_in, n_out, 1) if n_in != n_out else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W]`` to ``[N, K, H, W]``."""
+        h: Tensor = self.conv2(self.act(self.norm2(self.conv1(self.act(self.norm1(x))))))
+        around: Tensor = x if self.conv_shortcut is None else self.conv_shortcut(x)
+        return around + h
+
+
+class Attention(nn.Module):
+    """Every place looks at every other, with one head."""
+
+    def __init__(self, n: int, groups: int) -> None:
+        super().__init__()
+        self.group_norm = nn.GroupNorm(groups, n, EPS)
+        self.to_q, self.to_k, self.to_v = nn.Linear(n, n), nn.Linear(n, n), nn.Linear(n, n)
+        self.to_out = nn.ModuleList([nn.Linear(n, n)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W]`` to the same."""
+        places = self.group_norm(x.flatten(2)).transpose(1, 2)
+        q, k, v = (to(places)[:, None] for to in (self.to_q, self.to_k, self.to_v))
+        h: Tensor = self.to_out[0](F.scaled_dot_product_attention(q, k, v)[:, 0])
+        return h.transpose(1, 2).reshape(x.shape) + x
+
+
+class Resize(nn.Module):
+    """Half (after padding right and below) or double the size."""
+
+    def __init__(self, n: int, *, up: bool) -> None:
+        super().__init__()
+        self.up = up
+        self.conv = nn.Conv2d(n, n, 3, padding=1) if up else nn.Conv2d(n, n, 3, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W]`` to ``[N, C, 2H, 2W]`` or ``[N, C, H / 2, W / 2]``."""
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest") if self.up else F.pad(x, (0, 1, 0, 1))
+        resized: Tensor = self.conv(x)
+        return resized
+
+
+class Level(nn.Module):
+    """Layers of one resolution, with attention after each or none, and the way to the next resolution."""
+
+    def __init__(
+        self, n_in: int, n_out: int, layers: int, plan: Mapping[str, Any], *, attends: bool, up: bool, last: bool
+    ) -> None:
+        super().__init__()
+        widths = [n_in] + [n_out] * layers
+        self.resnets = nn.ModuleList(Residual(widths[i], n_out, plan) for i in range(layers))
+        groups = plan["norm_num_groups"]
+        self.attentions = nn.ModuleList(Attention(n_out, groups) for _ in range(layers)) if attends else None
+        way = None if last else nn.ModuleList([Resize(n_out, up=up)])
+        self.upsamplers: nn.ModuleList | None = way if up else None
+        self.downsamplers: nn.ModuleList | None = None if up else way
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W]`` to the next level's input."""
+        for i, layer in enumerate(self.resnets):
+            x = layer(x)
+            if self.attentions is not None:
+                x = self.attentions[i](x)
+        for resize in self.upsamplers or self.downsamplers or ():
+            x = resize(x)
+        return x
+
+
+class Middle(nn.Module):
+    """The coarsest resolution: layer, attention, layer."""
+
+    def __init__(self, n: int, plan: Mapping[str, Any]) -> None:
+        super().__init__()
+        attends = plan["mid_block_add_attention"]
+        self.attentions = nn.ModuleList([Attention(n, plan["norm_num_groups"])]) if attends else None
+        self.resnets = nn.ModuleList([Residual(n, n, plan), Residual(n, n, plan)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[N, C, H, W]`` to the same."""
+        x = self.resnets[0](x)
+        if self.attentions is not None:
+            x = self.attentions[0](x)
+        out: Tensor = self.resnets[1](x)
+        return out
+
+
+class Half(nn.Module):
+    """What encoder and decoder have in common: a first convolution, levels, a middle, a normalised last convolution."""
+
+    def __init__(self, n_in: int, n_out: int, widths: Sequence[int], plan: Mapping[str, Any], *, up: bool) -> None:
+        super().__init__()
+        self.up = up
+        self.act = ACTIVATIONS[plan["act_fn"]]
+        kinds = plan["up_block_types" if up else "down_block_types"]
+        layers = plan["layers_per_block"] + (1 if up else 0)
+        order = list(reversed(widths)) if up else list(widths)
+        self.conv_in = nn.Conv2d(n_in, order[0], 3, padding=1)
+        levels = nn.ModuleList(
+            Level(
+                order[max(0, i - 1)],
+                width,
+                layers,
+                plan,
+                attends=str(kinds[i]).startswith("Attn"),
+                up=up,
+                last=i == len(order) - 1,
+            )
+            for i, width in enumerate(order)
+        )
+        self.up_blocks: nn.ModuleList | None = levels if up else None
+        self.down_blocks: nn.ModuleList | None = None if up else levels
+        self.mid_block = Middle(widths[-1], plan)
+        self.conv_norm_out = nn.GroupNorm(plan["norm_num_groups"], order[-1], EPS)
+        self.conv_out = nn.Conv2d(order[-1], n_out, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures to moments, or latents to pictures."""
+        x = self.conv_in(x)
+        if self.up:
+            x = self.mid_block(x)
+        for level in self.up_blocks or self.down_blocks or ():
+            x = level(x)
+        if not self.up:
+            x = self.mid_block(x)
+        out: Tensor = self.conv_out(self.act(self.conv_norm_out(x)))
+        return out
 
 
 class AutoencoderKL(nn.Module):
@@ -67,15 +198,16 @@ class AutoencoderKL(nn.Module):
 
     def __init__(self, plan: Mapping[str, Any]) -> None:
         super().__init__()
-        self.plan = dict(plan)
-        kind = "AutoencoderKLFlux2" if "decoder_block_out_channels" in plan else "AutoencoderKL"
-        built = getattr(_library(), kind)(**self.plan)
-        self.encoder: nn.Module = built.encoder
-        self.decoder: nn.Module = built.decoder
-        self.quant_conv: nn.Module | None = built.quant_conv
-        self.post_quant_conv: nn.Module | None = built.post_quant_conv
-        self.latent_dim = int(plan["latent_channels"])
-        self.factor = 2 ** (len(plan["block_out_channels"]) - 1)
+        self.plan = {**PLAN, **plan}
+        plan = self.plan
+        widths, latent = plan["block_out_channels"], int(plan["latent_channels"])
+        self.encoder = Half(plan["in_channels"], 2 * latent, widths, plan, up=False)
+        back = plan.get("decoder_block_out_channels") or widths
+        self.decoder = Half(latent, plan["out_channels"], back, plan, up=True)
+        self.quant_conv = nn.Conv2d(2 * latent, 2 * latent, 1) if plan["use_quant_conv"] else None
+        self.post_quant_conv = nn.Conv2d(latent, latent, 1) if plan["use_post_quant_conv"] else None
+        self.latent_dim = latent
+        self.factor = 2 ** (len(widths) - 1)
 
     @property
     def hyper(self) -> dict[str, Any]:

@@ -62,9 +62,10 @@ class PyTorchVAE(nn.Module):
         widths: list[int] = []
         while (name := f"encoder.{len(widths)}.0.weight") in sd and len(widths) < MAX_LEVELS:
             widths.append(int(sd[name].shape[0]))
-        if not widths or "fc_mu.weight" not in sd:
-            raise ModelError("This looks like a VAE of PyTorch-VAE, but its first layers are missing.")
-        net = cls(widths, int(sd["fc_mu.weight"].shape[0]), picture_range)
+        latent = sd["fc_mu.weight"].shape[0] if "fc_mu.weight" in sd else 0
+        if not widths or min(*widths, latent) < 1:
+            raise ModelError("This looks like a VAE of PyTorch-VAE, but its first layers are missing or empty.")
+        net = cls(widths, latent, picture_range)
         fill(net, sd, "VAE of PyTorch-VAE", optional=lambda name: name.endswith("num_batches_tracked"))
         return net
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -25,6 +26,7 @@ PLAIN_LOGVAR = -30.0
 TILE = 96
 """Cells on the side of a tile (768 px of a factor 8)."""
 MAX_LAYERS = 64
+MAX_FACTOR = 64
 GROUPS = 4
 
 
@@ -103,6 +105,8 @@ class AutoencoderTiny(nn.Module):
     def __init__(self, encoder: Sequence[Piece], decoder: Sequence[Piece]) -> None:
         super().__init__()
         self.plans = (tuple(encoder), tuple(decoder))
+        for plan in self.plans:
+            _check(plan)
         self.encoder = nn.Sequential(*(_module(p) for p in encoder))
         self.decoder = nn.Sequential(*(_module(p) for p in decoder))
         self.latent_dim = encoder[-1].n_out
@@ -165,6 +169,18 @@ class AutoencoderTiny(nn.Module):
         cut = 1 + max((i for i, p in enumerate(plan) if p.pool), default=-1)
         first, local = self.decoder[:cut], self.decoder[cut:]
         return tiled(lambda t: local(t) * 2 - 1, first(z), 1, self.factor, Tiling(tile, reach(plan[cut:])))
+
+
+def _check(plan: Sequence[Piece]) -> None:
+    """Every layer takes what the one before it gives, and none gives nothing."""
+    widths = [(p.n_in, p.n_out) for p in plan if p.kind in ("conv", "block")]
+    chained = all(a[1] == b[0] for a, b in pairwise(widths))
+    if not chained or any(min(w) < 1 for w in widths) or not 1 < factor_of(plan) <= MAX_FACTOR:
+        raise ModelError(
+            "This looks like a tiny autoencoder, but its layers do not follow from each other.",
+            "",
+            "Get it again from its author.",
+        )
 
 
 def factor_of(plan: Sequence[Piece]) -> int:

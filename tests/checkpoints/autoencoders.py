@@ -14,6 +14,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from studio.nets.autoencoder_kl import PLAN, AutoencoderKL
+
 CONFIG: dict[str, Any] = {
     "_class_name": "AutoencoderKL",
     "_diffusers_version": "0.27.0.dev0",
@@ -31,29 +33,89 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def library_kl(config: Mapping[str, Any] | None = None, *, kind: str = "AutoencoderKL") -> nn.Module:
-    """diffusers' own network with random numbers that keep pictures alive."""
-    import diffusers
+def plan(config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What our network is built from, of a config.json."""
+    return {k: v for k, v in (config or CONFIG).items() if k in PLAN or k == "decoder_block_out_channels"}
 
+
+def kl(config: Mapping[str, Any] | None = None) -> AutoencoderKL:
+    """Our network with random numbers that keep pictures alive."""
+    net = AutoencoderKL(plan(config))
+    enliven(net)
+    return net.eval().requires_grad_(False)
+
+
+def enliven(net: nn.Module) -> None:
+    """Random numbers whose pictures are neither flat nor endless; the same for the same names and shapes."""
     torch.manual_seed(0)
-    net = getattr(diffusers, kind)(**{k: v for k, v in (config or CONFIG).items() if not k.startswith("_")}).eval()
-    for name, p in net.named_parameters():
+    for name, p in sorted(net.named_parameters()):
         with torch.no_grad():
             p.copy_(torch.randn_like(p) * (0.1 if p.ndim == 1 else (1 / math.sqrt(p[0].numel()))))
             if "norm" in name and name.endswith("weight"):
                 p.add_(1)
-    return net.requires_grad_(False)
 
 
-def folder(path: Path, net: nn.Module, config: Mapping[str, Any] | None = None, *, name: str = "") -> Path:
-    """A diffusers folder: config.json and the weights."""
+def kl_state() -> dict[str, Tensor]:
+    """The tensors of a small AutoencoderKL, by name and shape alone (no network is built)."""
+    out: dict[str, Tensor] = {}
+    channels = CONFIG["block_out_channels"]
+
+    def conv(name: str, n_out: int, n_in: int, k: int = 3) -> None:
+        out[f"{name}.weight"], out[f"{name}.bias"] = torch.zeros(n_out, n_in, k, k), torch.zeros(n_out)
+
+    def norm(name: str, n: int) -> None:
+        out[f"{name}.weight"], out[f"{name}.bias"] = torch.ones(n), torch.zeros(n)
+
+    def block(name: str, n_in: int, n_out: int) -> None:
+        norm(f"{name}.norm1", n_in)
+        conv(f"{name}.conv1", n_out, n_in)
+        norm(f"{name}.norm2", n_out)
+        conv(f"{name}.conv2", n_out, n_out)
+        if n_in != n_out:
+            conv(f"{name}.conv_shortcut", n_out, n_in, 1)
+
+    def middle(name: str, n: int) -> None:
+        block(f"{name}.resnets.0", n, n)
+        norm(f"{name}.attentions.0.group_norm", n)
+        for leaf in ("to_q", "to_k", "to_v", "to_out.0"):
+            out[f"{name}.attentions.0.{leaf}.weight"] = torch.zeros(n, n)
+            out[f"{name}.attentions.0.{leaf}.bias"] = torch.zeros(n)
+        block(f"{name}.resnets.1", n, n)
+
+    latent, last, n = CONFIG["latent_channels"], channels[-1], channels[0]
+    conv("encoder.conv_in", n, 3)
+    for i, width in enumerate(channels):
+        for j in range(CONFIG["layers_per_block"]):
+            block(f"encoder.down_blocks.{i}.resnets.{j}", n, width)
+            n = width
+        if i < len(channels) - 1:
+            conv(f"encoder.down_blocks.{i}.downsamplers.0.conv", n, n)
+    middle("encoder.mid_block", last)
+    norm("encoder.conv_norm_out", last)
+    conv("encoder.conv_out", 2 * latent, last)
+    conv("decoder.conv_in", last, latent)
+    middle("decoder.mid_block", last)
+    for i, width in enumerate(reversed(channels)):
+        for j in range(CONFIG["layers_per_block"] + 1):
+            block(f"decoder.up_blocks.{i}.resnets.{j}", n, width)
+            n = width
+        if i < len(channels) - 1:
+            conv(f"decoder.up_blocks.{i}.upsamplers.0.conv", n, n)
+    norm("decoder.conv_norm_out", n)
+    conv("decoder.conv_out", 3, n)
+    conv("quant_conv", 2 * latent, 2 * latent, 1)
+    conv("post_quant_conv", latent, latent, 1)
+    return out
+
+
+def folder(
+    path: Path, net: nn.Module, config: Mapping[str, Any] | None = None, more: Mapping[str, Tensor] | None = None
+) -> Path:
+    """A diffusers folder: config.json and the weights (and ``more`` beside them)."""
     path.mkdir(parents=True, exist_ok=True)
     (path / "config.json").write_text(json.dumps(dict(config or CONFIG)))
-    save_file(
-        {k: v.contiguous() for k, v in net.state_dict().items()},
-        path / (name or "diffusion_pytorch_model.safetensors"),
-        {"format": "pt"},
-    )
+    state = {k: v.contiguous() for k, v in {**net.state_dict(), **(more or {})}.items()}
+    save_file(state, path / "diffusion_pytorch_model.safetensors", {"format": "pt"})
     return path
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from studio.checkpoints import Library, inspect, load_model
 from studio.checkpoints.families.autoencoder_kl import plan_of
 from studio.checkpoints.lazy import Lazy
 from studio.checkpoints.skeleton import Hollow
+from studio.nets.autoencoder_kl import AutoencoderKL
 from studio.nets.roles import Autoencoder
 from tests.checkpoints import autoencoders as make
 
@@ -35,24 +37,62 @@ def both_ways(net: Any) -> tuple[Tensor, Tensor, Tensor]:
 
 # -- AutoencoderKL
 @pytest.fixture(scope="module")
-def library_net() -> Any:
-    return make.library_kl()
+def net() -> Any:
+    return make.kl()
 
 
-def test_a_folder_is_the_librarys_own(library_net: Any, tmp_path: Path) -> None:
-    """Mean, log-variance and picture are diffusers' own; nothing had to be assumed."""
-    loaded = load_model(make.folder(tmp_path / "mine" / "vae", library_net))
-    net, card = loaded.network, loaded.card
-    assert isinstance(net, Autoencoder) and card.role == "autoencoder" and card.assumptions == ()
-    want = library_net.encode(X).latent_dist
-    mu, logvar, y = both_ways(net)
-    assert torch.equal(mu, want.mean) and torch.equal(logvar, want.logvar)
-    assert torch.equal(y, library_net.decode(mu).sample) and y.shape == X.shape
+def test_a_folder(net: Any, tmp_path: Path) -> None:
+    """Nothing had to be assumed; the card has the role's facts and the folder's name."""
+    loaded = load_model(make.folder(tmp_path / "mine" / "vae", net))
+    card = loaded.card
+    assert isinstance(loaded.network, Autoencoder) and card.role == "autoencoder" and card.assumptions == ()
+    mu, logvar, y = both_ways(loaded.network)
+    want = net.encode(X)
+    assert torch.equal(mu, want[0]) and torch.equal(logvar, want[1])
+    assert torch.equal(y, net.decode(mu)) and y.shape == X.shape
     assert mu.shape == (2, 4, 8, 12)
     facts = {k: card.hyper[k] for k in ("spatial", "latent_dim", "factor", "resolution", "scaling_factor")}
     assert facts == {"spatial": True, "latent_dim": 4, "factor": 4, "resolution": 512, "scaling_factor": 0.13025}
     assert card.name == "mine" and card.title == "mine (AutoencoderKL, 4 channels, 1/4)"
     assert inspect(tmp_path / "mine") == card
+
+
+@pytest.mark.parametrize("name", ["sd", "attends", "flux2"])
+def test_the_librarys_own_numbers(name: str, fixtures: Path, tmp_path: Path) -> None:
+    """What diffusers gives for the same tensors, in its layout and in CompVis's."""
+    path = fixtures / f"autoencoder_kl_{name}.safetensors"
+    whole = load_file(path)
+    with safe_open(path, "pt") as file:
+        config = json.loads(file.metadata()["config"])
+    want = {k.removeprefix("expected."): v for k, v in whole.items() if k.startswith("expected.")}
+    state = {k: v for k, v in whole.items() if not k.startswith("expected.")}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    for file_name, tensors in (("a", state), ("b", make.compvis(state))):
+        save_file({k: v.contiguous() for k, v in tensors.items()}, tmp_path / f"{file_name}.safetensors")
+        net = load_model(tmp_path / f"{file_name}.safetensors").network
+        mu, logvar = net.encode(want["x"])
+        close(mu, want["mu"])
+        close(logvar, want["logvar"])
+        close(net.decode(want["mu"]), want["y"])
+    assert float(want["y"].std()) > 0.1 and float(want["mu"].std()) > 0.1
+
+
+def test_the_library_itself() -> None:
+    """Where diffusers is installed: bit for bit, at a width of its own kind."""
+    diffusers = pytest.importorskip("diffusers")
+    theirs = diffusers.AutoencoderKL(**{k: v for k, v in make.CONFIG.items() if not k.startswith("_")}).eval()
+    ours = make.kl()
+    theirs.load_state_dict(ours.state_dict())
+    with torch.no_grad():
+        want = theirs.encode(X).latent_dist
+        mu, logvar, y = both_ways(ours)
+        assert torch.equal(mu, want.mean) and torch.equal(logvar, want.logvar)
+        assert torch.equal(y, theirs.decode(mu).sample)
+
+
+def test_names_and_shapes_by_heart(net: Any) -> None:
+    """What the hostile files are made from is the library's own layout."""
+    assert {k: v.shape for k, v in make.kl_state().items()} == {k: v.shape for k, v in net.state_dict().items()}
 
 
 Saver = Callable[[Path, Any], Path]
@@ -98,12 +138,12 @@ SINGLE: dict[str, Saver] = {
 
 
 @pytest.mark.parametrize("form", SINGLE)
-def test_single_files_agree_bit_for_bit(form: str, library_net: Any, tmp_path: Path) -> None:
+def test_single_files_agree_bit_for_bit(form: str, net: Any, tmp_path: Path) -> None:
     """Without settings the groups are assumed, and can be said; then all forms are one network."""
-    path = SINGLE[form](tmp_path, library_net)
+    path = SINGLE[form](tmp_path, net)
     loaded = load_model(path, assumptions={"norm_num_groups": 16})
-    assert torch.equal(torch.cat(both_ways(loaded.network)[:1]), library_net.encode(X).latent_dist.mean)
-    state = library_net.state_dict()
+    assert torch.equal(torch.cat(both_ways(loaded.network)[:1]), net.encode(X)[0])
+    state = net.state_dict()
     assert {k: v.shape for k, v in loaded.network.state_dict().items()} == {k: v.shape for k, v in state.items()}
     assert all(torch.equal(v, state[k]) for k, v in loaded.network.state_dict().items())
     (assumed,) = inspect(path).assumptions
@@ -116,9 +156,9 @@ def test_single_files_agree_bit_for_bit(form: str, library_net: Any, tmp_path: P
     )
 
 
-def test_half_precision(library_net: Any, tmp_path: Path) -> None:
+def test_half_precision(net: Any, tmp_path: Path) -> None:
     """float16 files become float32 networks; the library's copy is float16 again."""
-    state = {k: v.half() for k, v in library_net.state_dict().items()}
+    state = {k: v.half() for k, v in net.state_dict().items()}
     save_file(state, tmp_path / "x.fp16.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(make.CONFIG))
     loaded = load_model(tmp_path / "x.fp16.safetensors")
@@ -139,9 +179,9 @@ def test_half_precision(library_net: Any, tmp_path: Path) -> None:
         assert all(torch.equal(a, b) for a, b in zip(both_ways(again.network), both_ways(loaded.network), strict=True))
 
 
-def test_settings_of_another_network_are_not_used(library_net: Any, tmp_path: Path) -> None:
+def test_settings_of_another_network_are_not_used(net: Any, tmp_path: Path) -> None:
     """A config.json that contradicts the shapes, or is of another class, or nonsense: said, or passed over."""
-    path = SINGLE["diffusers"](tmp_path, library_net)
+    path = SINGLE["diffusers"](tmp_path, net)
     for other in ({"block_out_channels": [8, 8]}, {"latent_channels": 16}, {"_class_name": "UNet2DConditionModel"}):
         (tmp_path / "config.json").write_text(json.dumps({**make.CONFIG, **other}))
         card = inspect(path)
@@ -170,8 +210,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def test_variants(variant: str, tmp_path: Path) -> None:
     """Read from the shapes alone, in both layouts."""
     config = {**make.CONFIG, **VARIANTS[variant]}
-    net = make.library_kl(config)
-    want = net.encode(X).latent_dist.mean
+    net = make.kl(config)
+    want = net.encode(X)[0]
     levels = len(config["block_out_channels"])
     save_file(
         {k: v.contiguous() for k, v in make.compvis(net.state_dict(), levels).items()}, tmp_path / "a.safetensors"
@@ -179,7 +219,7 @@ def test_variants(variant: str, tmp_path: Path) -> None:
     for path in (make.folder(tmp_path / "f", net, config), tmp_path / "a.safetensors"):
         loaded = load_model(path, assumptions={} if path.is_dir() else {"norm_num_groups": 16})
         assert torch.equal(loaded.network.encode(X)[0], want)
-        assert torch.equal(loaded.network.decode(want), net.decode(want).sample)
+        assert torch.equal(loaded.network.decode(want), net.decode(want))
 
 
 def test_flux2(tmp_path: Path) -> None:
@@ -187,10 +227,11 @@ def test_flux2(tmp_path: Path) -> None:
     config = {**make.CONFIG, "_class_name": "AutoencoderKLFlux2", "latent_channels": 8, "sample_size": 256}
     del config["scaling_factor"]
     for more in ({}, {"decoder_block_out_channels": [16, 32, 32]}):
-        net = make.library_kl({**config, **more}, kind="AutoencoderKLFlux2")
-        loaded = load_model(make.folder(tmp_path / str(len(more)), net, {**config, **more}))
+        net = make.kl({**config, **more})
+        scale = {"bn.running_mean": torch.zeros(32), "bn.running_var": torch.ones(32)}
+        loaded = load_model(make.folder(tmp_path / str(len(more)), net, {**config, **more}, scale))
         mu, _, y = both_ways(loaded.network)
-        assert torch.equal(mu, net.encode(X).latent_dist.mean) and torch.equal(y, net.decode(mu).sample)
+        assert torch.equal(mu, net.encode(X)[0]) and torch.equal(y, net.decode(mu))
         assert "left out" in loaded.card.notes[0] and not any(k.startswith("bn.") for k in loaded.network.state_dict())
 
 
@@ -205,8 +246,6 @@ PUBLIC = {
 @pytest.mark.parametrize("name", PUBLIC)
 def test_true_widths(name: str, tmp_path: Path) -> None:
     """At full width: what is read from the shapes is what the authors' settings say."""
-    import diffusers
-
     latent, quant, _ = PUBLIC[name]
     config: dict[str, Any] = {
         "block_out_channels": [128, 256, 512, 512],
@@ -223,7 +262,7 @@ def test_true_widths(name: str, tmp_path: Path) -> None:
         "mid_block_add_attention": True,
     }
     with Hollow(1 << 30):
-        shapes = {k: tuple(v.shape) for k, v in diffusers.AutoencoderKL(**config).state_dict().items()}
+        shapes = {k: tuple(v.shape) for k, v in AutoencoderKL(config).state_dict().items()}
     assert plan_of({k: Lazy(s, "float16", lambda: torch.zeros(())) for k, s in shapes.items()}) == config
     card = inspect(make.hollow_file(tmp_path / "x.safetensors", shapes))
     assert (card.usable, card.hyper["factor"], card.hyper["latent_dim"]) == (True, 8, latent)
@@ -281,9 +320,9 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Tensor]], dict[str, Tensor]], str]] 
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_broken_ones_end_in_a_sentence(what: str, library_net: Any, tmp_path: Path) -> None:
+def test_broken_ones_end_in_a_sentence(what: str, net: Any, tmp_path: Path) -> None:
     change, words = BROKEN[what]
-    state = change(dict(library_net.state_dict()))
+    state = change(dict(net.state_dict()))
     save_file({k: v.contiguous() for k, v in state.items()}, tmp_path / "x.safetensors")
     with pytest.raises(ModelError, match=words):
         load_model(tmp_path / "x.safetensors", assumptions={} if "groups" in what else None)

@@ -159,6 +159,8 @@ def plan_of(tensors: Mapping[str, Lazy]) -> dict[str, Any]:
     }
     if back != channels:
         plan["decoder_block_out_channels"] = back
+    if min(*channels, *back, plan["latent_channels"]) < 1:
+        raise ModelError("This looks like an AutoencoderKL, but one of its layers is empty.")
     if plan["in_channels"] != 3 or plan["out_channels"] != 3:
         raise ModelError(
             "This autoencoder is not for pictures of three colours.",

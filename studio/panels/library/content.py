@@ -15,7 +15,8 @@ from studio.base.steps import Preview
 from studio.checkpoints.catalogue import CatalogueEntry, read_catalogue
 from studio.panels.library.details import size_words
 from studio.panels.library.rows import RowData
-from studio.panels.parts.models import architecture_name
+from studio.panels.parts.models import architecture_name, picture_words, role_name
+from studio.panels.registry import HOME, entries
 from studio.widgets.tokens import Theme
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def model_row(card: ModelCard, used: set[str]) -> RowData:
     tr = QCoreApplication.translate
     hyper = card.hyper
     parts = [architecture_name(card)]
-    if "resolution" in hyper:
-        parts.append(f"{hyper['resolution']} px")
+    if card.role != "generator":
+        parts.append(role_name(card))
+    if size := picture_words(card):
+        parts.append(size)
     if hyper.get("num_ws", 1) > 1:
         parts.append(tr("LibraryPanel", "{count} layers").format(count=hyper["num_ws"]))
     if card.size:
@@ -50,9 +53,14 @@ def model_row(card: ModelCard, used: set[str]) -> RowData:
     tags: list[tuple[str, str]] = []
     if card.sha256 in used:
         tags.append((tr("LibraryPanel", "in use"), Theme.ACCENT))
-    if not card.usable or card.role != "generator":
+    if not has_home(card):
         tags.append((tr("LibraryPanel", "no workspace yet"), Theme.FAINT))
     return RowData(card.sha256, card.title or card.name, " · ".join(parts), "model", tuple(tags))
+
+
+def has_home(card: ModelCard) -> bool:
+    """Whether there is a workspace that can use this model."""
+    return card.usable and HOME.get(card.role) in {entry.name for entry in entries()}
 
 
 def catalogue_row(entry: CatalogueEntry) -> RowData:

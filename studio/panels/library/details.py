@@ -10,7 +10,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from studio.base.steps import UInt8Image
-from studio.panels.parts.models import architecture_name
+from studio.panels.parts.models import architecture_name, picture_words, role_name
 from studio.project.session import Bookmark, GalleryItem
 from studio.widgets.parts import label, text_button
 from studio.widgets.picture import PictureView
@@ -75,6 +75,12 @@ class Details(QWidget):
         section.body.addLayout(form)
 
 
+def _sides(card: ModelCard) -> str:
+    size = card.hyper.get("resolution")
+    own = picture_words(card)
+    return f"{size} × {size} px" if size and own == f"{size} px" else own
+
+
 class ModelDetails(Details):
     """A model card: samples, what it is, what was assumed, where it comes from."""
 
@@ -83,12 +89,12 @@ class ModelDetails(Details):
     assumed = Signal(str, object)
     """``(name, value)``: the person knows better."""
 
-    def __init__(self, card: ModelCard, parent: QWidget | None = None) -> None:
+    def __init__(self, card: ModelCard, parent: QWidget | None = None, *, usable: bool = True) -> None:
         super().__init__(parent)
         self.card = card
         self.assumption_boxes: dict[str, QComboBox] = {}
         actions: list[tuple[str, Callable[[], object], str, str]] = []
-        if card.usable and card.role == "generator":
+        if usable:
             actions.append((self.tr("Use"), self.use.emit, "primary", "play"))
         if not card.embedded:
             actions.append((self.tr("Remove"), self.remove.emit, "danger", ""))
@@ -102,11 +108,8 @@ class ModelDetails(Details):
         self.facts(
             what,
             (
-                (self.tr("Kind"), architecture_name(card)),
-                (
-                    self.tr("Picture"),
-                    f"{hyper['resolution']} × {hyper['resolution']} px" if "resolution" in hyper else "",
-                ),
+                (self.tr("Kind"), f"{architecture_name(card)} · {role_name(card)}"),
+                (self.tr("Picture"), _sides(card)),
                 (self.tr("Layers"), hyper.get("num_ws", 0) if hyper.get("num_ws", 0) > 1 else ""),
                 (self.tr("Attributes"), len(card.label_names)),
                 (self.tr("File"), size_words(card.size) if card.size else ""),

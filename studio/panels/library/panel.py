@@ -13,7 +13,14 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayou
 from studio.base.errors import StudioError
 from studio.base.steps import Preview, UInt8Image
 from studio.panels.base import Action, Panel, Studio
-from studio.panels.library.content import catalogue, catalogue_row, model_row, short_title, thumbnail_reader
+from studio.panels.library.content import (
+    catalogue,
+    catalogue_row,
+    has_home,
+    model_row,
+    short_title,
+    thumbnail_reader,
+)
 from studio.panels.library.details import (
     SAMPLES,
     BookmarkDetails,
@@ -22,6 +29,7 @@ from studio.panels.library.details import (
     PictureDetails,
 )
 from studio.panels.library.rows import RowData, RowList
+from studio.panels.registry import HOME
 from studio.project.latents import Look, Seed
 from studio.project.requests import Precision, Tiles
 from studio.project.session import Bookmark, GalleryItem, Session
@@ -379,7 +387,7 @@ class LibraryPanel(Panel):
         return details
 
     def _model_details(self, card: ModelCard) -> QWidget:
-        details = ModelDetails(card)
+        details = ModelDetails(card, usable=has_home(card))
         details.use.connect(lambda: self._use_model(card))
         details.remove.connect(lambda: self.studio.models.remove(card))
         details.assumed.connect(lambda name, value: self._assume(card, name, value))
@@ -418,11 +426,11 @@ class LibraryPanel(Panel):
 
     def _use_row(self, key: str) -> None:
         card = next((card for card in self.studio.models.entries() if card.sha256 == key), None)
-        if card is not None and card.usable and card.role == "generator":
+        if card is not None and has_home(card):
             self._use_model(card)
 
     def _use_model(self, card: ModelCard) -> None:
-        self.studio.show_panel("explore")
+        self.studio.show_panel(HOME[card.role])
         self.studio.use_model(card)
 
     def _assume(self, card: ModelCard, name: str, value: object) -> None:
