@@ -22,6 +22,7 @@ from torch import Tensor
 
 from studio.base.errors import StudioError
 from studio.base.steps import Steps, UInt8Image
+from studio.nets.style_features import StudioVGG
 from studio.training.config import keep_memory
 from studio.training.data import Pictures, load_pictures
 from studio.training.driver import drive
@@ -241,6 +242,7 @@ def export_features(
     bad = [k for k, v in tensors.items() if not bool(v.isfinite().all())]
     if bad:
         raise ValueError(f"{bad[0]} does not fit into half precision")
+    net = StudioVGG.from_state_dict(tensors)
     weights.mkdir(parents=True, exist_ok=True)
     path = weights / f"{name}.safetensors"
     save_file(tensors, path, metadata={"name": name, "architecture": "studio-vgg"})
@@ -251,16 +253,10 @@ def export_features(
         "role": "features",
         "architecture": "studio-vgg",
         "precision": "float16",
-        "hyper": {
-            "layer_names": [f"{kind}{n}" for n, _ in cfg.plan() for kind in ("conv", "relu")],
-            "blocks": cfg.blocks,
-            "pooling": "average",
-            "padding": "reflect",
-            "normalised": True,
-        },
+        "hyper": {**net.hyper, "layer_names": list(net.layer_names), "normalised": True},
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "size": path.stat().st_size,
-        "scores": {**{k.replace(" ", "_"): round(v, 4) for k, v in t.measure().items()}, "held_out": len(t.held)},
+        "scores": {**{k.replace("-", "_").replace(" ", "_"): round(v, 4) for k, v in t.measure().items()}, "held_out": len(t.held)},
         "training": {
             "task": f"naming the {len(state['classes'])} folders of {len(t.pictures)} photographs",
             "pictures_seen": state["seen"],

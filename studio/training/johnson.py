@@ -255,7 +255,7 @@ def export_johnson(
         "hyper": t.net.hyper,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "size": path.stat().st_size,
-        "scores": {k.replace(" ", "_"): round(v, 4) for k, v in t.measure().items()},
+        "scores": {k.replace("-", "_").replace(" ", "_"): round(v, 4) for k, v in t.measure().items()},
         "training": {
             "style_picture": recipe["style"],
             "photographs": len(t.pictures),
