@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from studio.nets.roles import Autoencoder, Layer, Noise
+
+SKETCH = 4
+"""How many times smaller the sketch of a large picture is."""
+
+SKETCHED = 8
+"""Places on the shorter side that a sketch needs to say anything."""
 
 
 class AutoencoderGenerator(nn.Module):
@@ -60,10 +69,27 @@ class AutoencoderGenerator(nn.Module):
         size: int | None = None,
     ) -> torch.Tensor:
         del noise, strength, size
-        z = ws[:, 0]
-        if self.net.spatial:
-            z = z.reshape(-1, *self.latent_shape)
-        return self.net.decode(z)
+        return self.net.decode(self._latent_of(ws))
+
+    def synthesize_steps(
+        self,
+        ws: torch.Tensor,
+        noise: Noise = "const",
+        *,
+        strength: float | torch.Tensor = 1.0,
+        size: int | None = None,
+    ) -> Iterator[torch.Tensor]:
+        """The same picture; of a large spatial latent a small sketch first, decoded from its local means.
+
+        Such decoders take seconds where a quarter of the side takes a sixteenth of that.
+        """
+        z = self._latent_of(ws)
+        if self.net.spatial and min(z.shape[-2:]) >= SKETCHED * SKETCH:
+            yield self.net.decode(F.avg_pool2d(z, SKETCH))
+        yield self.synthesize(ws, noise, strength=strength, size=size)
+
+    def _latent_of(self, ws: torch.Tensor) -> torch.Tensor:
+        return ws[:, 0].reshape(-1, *self.latent_shape)
 
     def latent(self, z: torch.Tensor) -> torch.Tensor:
         """A latent ``[N, D]`` or ``[N, C, rows, columns]`` of the autoencoder as ws ``[N, 1, w_dim]``."""

@@ -58,6 +58,19 @@ def test_a_spatial_latent_is_flattened_in_its_own_order() -> None:
     assert AutoencoderGenerator(net).latent_shape == (3, 8, 8)
 
 
+def test_large_spatial_pictures_are_sketched_first() -> None:
+    net = Spatial()
+    large = AutoencoderGenerator(net, 32, 40)
+    z = torch.randn(1, 3, 32, 40)
+    steps = list(large.synthesize_steps(large.latent(z)))
+    assert [tuple(s.shape[-2:]) for s in steps] == [(32, 40), (128, 160)]
+    assert torch.equal(steps[1], net.decode(z))
+    small = AutoencoderGenerator(net)
+    assert len(list(small.synthesize_steps(small.latent(torch.randn(1, 3, 8, 8))))) == 1
+    flat = AutoencoderGenerator(vae())
+    assert len(list(flat.synthesize_steps(torch.randn(1, 1, 12)))) == 1
+
+
 @pytest.mark.parametrize("net", [vae(), Spatial()], ids=["flat", "spatial"])
 def test_the_prepared_form_draws_the_same_picture(net: Autoencoder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drawing_fast, "probe_dtype", lambda device: torch.bfloat16)
