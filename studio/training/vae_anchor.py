@@ -15,7 +15,7 @@ from torch import Tensor
 from studio.base.errors import StudioError
 from studio.training.anchor import FINE_PREFIXES, AnchorSpec
 
-COLOUR_SPREAD = 0.3
+COLOUR_SPREAD = 0.15
 """Standard deviation around the code of a colour: colours are left free to blend between their values."""
 
 

@@ -162,7 +162,7 @@ def measure(
     *,
     clean: bool = False,
     amounts: Sequence[float] = AMOUNTS,
-    most: int = 120,
+    most: int = 60,
 ) -> dict[str, dict[str, Any]]:
     """How an attribute's slider behaves on codes ``[N, D]`` of held-out pictures, as ``judge`` reads what is decoded.
 

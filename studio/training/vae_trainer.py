@@ -270,7 +270,7 @@ class VaeTrainer:
             z, wanted = self.edited(mu[:edits], index[:edits])
             parts.append(z)
         a, b = torch.randint(len(mu), (2, between), generator=self.gen)
-        t = torch.rand(between, 1, generator=self.gen).to(mu.device)
+        t = 0.2 + 0.6 * torch.rand(between, 1, generator=self.gen).to(mu.device)  # near the ends nothing is in doubt
         parts.append(torch.lerp(mu[a], mu[b], t))
         if rest > between:
             parts.append(0.9 * torch.randn(rest - between, mu.shape[1], generator=self.gen).to(mu.device))
