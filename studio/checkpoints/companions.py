@@ -42,6 +42,18 @@ MAX_SIZE = 1 << 30
 """Bytes of a companion."""
 
 
+TEXTS = (
+    "This is {0} of {1}; {2} is not beside it. Put it into the same folder and open either again.",
+    "This is {0} of {1}; {2} are not beside it. Put them into the same folder and open any of them again.",
+    "This is a part of {0}; {1} are alike inside, so the file's name must say which it is. "
+    "Rename it so that it contains {2}.",
+    "a tiny autoencoder (TAESD)",
+    "the decoder",
+    "the encoder",
+)
+"""What is said of a lone part, and the words of the families that go into it (for the translations)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One file of a network in several."""
@@ -140,11 +152,7 @@ def gather(several: Several, found: list[Candidate], beside: Beside | None) -> t
     this = next(part for part in several.parts if part.name == opened)
     if missing:
         lacks = " and ".join(part.what for part in missing)
-        are, them = ("is", "it") if len(missing) == 1 else ("are", "them")
-        sentence = (
-            f"This is {this.what} of {several.what}; {lacks} {are} not beside it. Put {them} into the same folder and "
-            "open either again."
-        )
+        sentence = TEXTS[0 if len(missing) == 1 else 1].format(this.what, several.what, lacks)
         return Recognised(several.role, several.architecture, several.what, sentence=sentence), own[opened][1]
     whole = several.join({name: candidate for name, (_, candidate) in own.items()})
     whole.files = {part.name: own[part.name][0] for part in several.parts}
@@ -155,10 +163,7 @@ def _unnamed(several: Several, alike: list[Part], found: list[Candidate]) -> tup
     """A part that only its name could tell from another, and does not."""
     words = " or ".join(f"“{plain(part.hint)}”" for part in alike)
     which = " and ".join(part.what for part in alike)
-    sentence = (
-        f"This is a part of {several.what}; {which} are alike inside, so the file's name must say which it is. "
-        f"Rename it so that it contains {words}."
-    )
+    sentence = TEXTS[2].format(several.what, which, words)
     return Recognised(several.role, several.architecture, several.what, sentence=sentence), found[0]
 
 

@@ -58,12 +58,6 @@ MAX_TENSORS = 4096
 """Tensors of one network, whatever else its file holds (StyleGAN2 at 1024 px has about 200, SDXL's autoencoder 250)."""
 
 
-KNOWN = (
-    "StyleGAN2, StyleGAN3 and DCGAN generators, autoencoders (Stable Diffusion, TAESD, PyTorch-VAE) and style networks "
-    "are read."
-)
-
-
 def recognise(
     contents: Contents, beside: Beside | None = None, config: Mapping[str, Any] | None = None
 ) -> tuple[Recognised, Candidate]:
@@ -144,7 +138,8 @@ def _unknown(contents: Contents, found: list[Candidate]) -> ModelError:
     return ModelError(
         "This is a checkpoint of a network that Latent Studio does not know.",
         f"It has {len(best.tensors):,} tensors: {names} ...",
-        KNOWN,
+        "StyleGAN2, StyleGAN3 and DCGAN generators, autoencoders (Stable Diffusion, TAESD, PyTorch-VAE) and style "
+        "networks are read.",
         detail="\n".join(f"{plain(n)} {list(t.shape)} {t.dtype}" for n, t in list(best.tensors.items())[:500]),
     )
 
