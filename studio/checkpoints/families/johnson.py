@@ -67,10 +67,10 @@ def _gordic(c: Candidate) -> Recognised:
     """gordicaleksa: ``up`` for ``deconv``, one level more in the doubling ones."""
     taking = Taking(c.tensors, "a style network of pytorch-neural-style-transfer-johnson")
     taking.drop(*_UNUSED)
-    for name in list(taking.left):
+    for name in [n for n in taking.left if not n.startswith("deconv")]:
         target = re.sub(r"^up([12])\.conv2d\.conv2d\.", r"deconv\1.conv2d.", name)
         taking.put(re.sub(r"^up3\.", "deconv3.", target), name)
-    return _recognised("pytorch-neural-style-transfer-johnson", taking.done(), {"values": "imagenet"})
+    return _recognised("gordicaleksa pytorch-neural-style-transfer-johnson", taking.done(), {"values": "imagenet"})
 
 
 def _tensorflow(c: Candidate) -> Recognised:
