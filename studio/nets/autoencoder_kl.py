@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from studio.nets.autoencoder_tiles import Tiling, tiled
+from studio.base.steps import Steps, run
+from studio.nets.autoencoder_tiles import Tiling, in_tiles
 from studio.nets.tensors import fill
 
 HOME = 512
@@ -232,11 +233,19 @@ class AutoencoderKL(nn.Module):
 
     def encode_tiled(self, x: Tensor, tile: int = TILE) -> tuple[Tensor, Tensor]:
         """Like :meth:`encode` with the memory of one tile; what differs is said at :data:`TILE`."""
-        return _halves(tiled(self._moments, x, self.factor, 1, Tiling(tile, MARGIN, BLEND)))
+        return run(self.encode_steps(x, tile))
+
+    def encode_steps(self, x: Tensor, tile: int = TILE) -> Steps[tuple[Tensor, Tensor]]:
+        """:meth:`encode_tiled` tile by tile."""
+        return _halves((yield from in_tiles(self._moments, x, self.factor, 1, Tiling(tile, MARGIN, BLEND))))
 
     def decode_tiled(self, z: Tensor, tile: int = TILE) -> Tensor:
         """Like :meth:`decode` with the memory of one tile; what differs is said at :data:`TILE`."""
-        return tiled(self.decode, z, 1, self.factor, Tiling(tile, MARGIN, BLEND))
+        return run(self.decode_steps(z, tile))
+
+    def decode_steps(self, z: Tensor, tile: int = TILE) -> Steps[Tensor]:
+        """:meth:`decode_tiled` tile by tile."""
+        return in_tiles(self.decode, z, 1, self.factor, Tiling(tile, MARGIN, BLEND))
 
     def _moments(self, x: Tensor) -> Tensor:
         moments: Tensor = self.encoder(x)

@@ -15,6 +15,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from studio.base.steps import Progress, Steps, run
+
 
 @dataclass(frozen=True, slots=True)
 class Tiling:
@@ -38,15 +40,22 @@ class _Span:
 
 
 def tiled(fn: Callable[[Tensor], Tensor], x: Tensor, n_in: int, n_out: int, how: Tiling) -> Tensor:
-    """``fn(x)`` in tiles, one picture at a time.
+    """:func:`in_tiles` at once."""
+    return run(in_tiles(fn, x, n_in, n_out, how))
+
+
+def in_tiles(fn: Callable[[Tensor], Tensor], x: Tensor, n_in: int, n_out: int, how: Tiling) -> Steps[Tensor]:
+    """``fn(x)`` in tiles, one picture at a time, with a step after each tile.
 
     ``x`` is ``[N, C, rows * n_in, columns * n_in]`` and ``fn`` gives ``[1, K, rows * n_out, columns * n_out]`` for each
-    picture: ``n_in`` and ``n_out`` are the numbers on the side of a cell before and after.
+    picture: ``n_in`` and ``n_out`` are the numbers on the side of a cell before and after.  Whoever calls it decides on
+    gradients, and for each step anew: ``fn`` is called between them.
     """
     rows, columns = x.shape[2] // n_in, x.shape[3] // n_in
     if max(rows, columns) <= how.tile:
         return torch.cat([fn(picture) for picture in x.split(1)]) if x.shape[0] > 1 else fn(x)
     done: list[Tensor] = []
+    total, count = x.shape[0] * len(list(_spans(rows, how))) * len(list(_spans(columns, how))), 0
     for picture in x.split(1):
         out: Tensor | None = None
         for down in _spans(rows, how):
@@ -56,6 +65,7 @@ def tiled(fn: Callable[[Tensor], Tensor], x: Tensor, n_in: int, n_out: int, how:
                         :, :, down.start * n_in : down.end * n_in, across.start * n_in : across.end * n_in
                     ].contiguous()
                 )
+                count += 1
                 if out is None:
                     out = piece.new_zeros(1, piece.shape[1], rows * n_out, columns * n_out)
                 top, bottom = (down.left - down.start) * n_out, (down.right - down.start) * n_out
@@ -67,6 +77,7 @@ def tiled(fn: Callable[[Tensor], Tensor], x: Tensor, n_in: int, n_out: int, how:
                     place += piece * weights
                 else:
                     place.copy_(piece)
+                yield Progress(count, total, "Working in tiles")
         assert out is not None
         done.append(out)
     return torch.cat(done) if len(done) > 1 else done[0]

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from studio.base.errors import ModelError
-from studio.nets.autoencoder_tiles import Tiling, tiled
+from studio.base.steps import Steps, run
+from studio.nets.autoencoder_tiles import Tiling, in_tiles
 from studio.nets.tensors import fill
 
 HOME = 512
@@ -151,7 +152,11 @@ class AutoencoderTiny(nn.Module):
         return pictures * 2 - 1
 
     def encode_tiled(self, x: Tensor, tile: int = TILE) -> tuple[Tensor, Tensor]:
-        """Like :meth:`encode`, with the memory of one tile of ``tile`` cells; exact.
+        """Like :meth:`encode`, with the memory of one tile of ``tile`` cells; exact."""
+        return run(self.encode_steps(x, tile))
+
+    def encode_steps(self, x: Tensor, tile: int = TILE) -> Steps[tuple[Tensor, Tensor]]:
+        """:meth:`encode_tiled` tile by tile.
 
         The layers up to the lowest resolution see only so far and are worked on in tiles; those that see everything
         work on the whole at 1/factor.
@@ -160,15 +165,21 @@ class AutoencoderTiny(nn.Module):
         cut = next((i for i, p in enumerate(plan) if p.pool), len(plan))
         local, rest = self.encoder[:cut], self.encoder[cut:]
         how = Tiling(tile, reach(plan[:cut]))
-        mu: Tensor = rest(tiled(lambda t: local(t * 0.5 + 0.5), x, self.factor, 1, how))
+        seen = yield from in_tiles(lambda t: local(t * 0.5 + 0.5), x, self.factor, 1, how)
+        mu: Tensor = rest(seen)
         return mu, torch.full_like(mu, PLAIN_LOGVAR)
 
     def decode_tiled(self, z: Tensor, tile: int = TILE) -> Tensor:
         """Like :meth:`decode`, with the memory of one tile of ``tile`` cells; exact."""
+        return run(self.decode_steps(z, tile))
+
+    def decode_steps(self, z: Tensor, tile: int = TILE) -> Steps[Tensor]:
+        """:meth:`decode_tiled` tile by tile."""
         plan = self.plans[1]
         cut = 1 + max((i for i, p in enumerate(plan) if p.pool), default=-1)
         first, local = self.decoder[:cut], self.decoder[cut:]
-        return tiled(lambda t: local(t) * 2 - 1, first(z), 1, self.factor, Tiling(tile, reach(plan[cut:])))
+        how = Tiling(tile, reach(plan[cut:]))
+        return (yield from in_tiles(lambda t: local(t) * 2 - 1, first(z), 1, self.factor, how))
 
 
 def _check(plan: Sequence[Piece]) -> None:

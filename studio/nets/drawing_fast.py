@@ -14,6 +14,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from studio.base.steps import Steps
 from studio.nets.roles import Autoencoder
 from studio.nets.stylegan2_fast_probe import probe_dtype
 
@@ -49,6 +50,11 @@ class FastAutoencoder(nn.Module):
         """``z`` to pictures, float32."""
         picture: Tensor = self.swift.decode(z.to(self.dtype)).float()
         return picture
+
+    def decode_steps(self, z: Tensor, tile: int) -> Steps[Tensor]:
+        """:meth:`decode` tile by tile, where the plain network can."""
+        picture: Tensor = yield from self.swift.decode_steps(z.to(self.dtype), tile)
+        return picture.float()
 
 
 def prepared(net: Autoencoder) -> Autoencoder:

@@ -103,6 +103,11 @@ def encode(net: Autoencoder, pixels: UInt8Image) -> Moments:
     """One framed picture ``[H, W, 3]`` through the encoder; numbers that are none are told as an error."""
     with torch.no_grad():
         mu, logvar = net.encode(to_signed(pixels, device_of(net)))
+    return checked(mu, logvar)
+
+
+def checked(mu: Tensor, logvar: Tensor) -> Moments:
+    """The first of a batch of encodings; an error when its numbers are none."""
     found = Moments(mu[0].float().cpu(), logvar[0].float().cpu())
     if not (torch.isfinite(found.mu).all() and torch.isfinite(found.logvar).all()):
         raise StudioError(

@@ -13,7 +13,9 @@ import torch
 from explore_tiny import Card, TinyContext
 from torch import nn
 
+from studio.base.steps import Steps
 from studio.engine.context import LabelPrior
+from studio.nets.autoencoder_tiles import Tiling, in_tiles
 from studio.nets.drawing import AutoencoderGenerator
 
 
@@ -75,6 +77,12 @@ class TinySpatial(nn.Module):
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         return torch.tanh(self.up(z))
+
+    def encode_steps(self, x: torch.Tensor, tile: int) -> Steps[tuple[torch.Tensor, torch.Tensor]]:
+        return (yield from in_tiles(lambda t: torch.cat(self.encode(t), 1), x, 8, 1, Tiling(tile, 0))).chunk(2, dim=1)
+
+    def decode_steps(self, z: torch.Tensor, tile: int) -> Steps[torch.Tensor]:
+        return in_tiles(self.decode, z, 1, 8, Tiling(tile, 0))
 
 
 class MorphContext(TinyContext):

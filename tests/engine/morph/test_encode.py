@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 import torch
 from explore_tiny import collect
-from morph_tiny import MorphContext, TinySpatial, picture
+from morph_tiny import MorphContext, picture
 
 from studio.base.errors import StudioError
 from studio.base.steps import Progress, run
 from studio.engine.explore.codes import Codes, open_model
 from studio.engine.explore.directions import pushed, pusher
-from studio.engine.morph.encode import decode_tiles, encode_tiles, spans
 from studio.engine.morph.framing import framed
 from studio.engine.morph.space import ACTIVE_KL, counts, expected
 from studio.engine.registry import start
@@ -77,37 +74,6 @@ def test_tiles_agree_with_the_whole_where_places_are_independent(ctx: MorphConte
     assert np.abs(alone.image.astype(int) - found.reconstruction).max() <= 1
     with pytest.raises(StudioError, match="one size only"):
         run(start(ctx, Encode(model="vae", picture=asset, tile=64)))
-
-
-def test_tiles_have_no_seams() -> None:
-    class Drifting(TinySpatial):
-        """Every tile comes out brighter than the one before: what a seam would be."""
-
-        count = 0
-
-        def decode(self, z: torch.Tensor) -> torch.Tensor:
-            self.count += 1
-            return torch.full((len(z), 3, z.shape[-2] * 8, z.shape[-1] * 8), float(self.count))
-
-    drawn = run(decode_tiles(Drifting(), torch.zeros(1, 4, 8, 30), 8))[0, 0]
-    assert (drawn[:, 1:] - drawn[:, :-1]).abs().max() < 0.2 and drawn.max() - drawn.min() > 2
-
-
-@pytest.mark.parametrize(("length", "tile"), [(5, 8), (8, 8), (9, 8), (64, 8), (65, 16), (1, 4)])
-def test_spans_cover_everything(length: int, tile: int) -> None:
-    found = spans(length, tile, tile // 4)
-    assert found[0][0] == 0 and found[-1][1] == length
-    assert all(a[1] - b[0] >= tile // 4 for a, b in itertools.pairwise(found))
-    assert all(b - a == min(length, tile) for a, b in found)
-
-
-def test_encoding_in_tiles_is_encoding(ctx: MorphContext) -> None:
-    net = ctx.autoencoder("spatial")
-    pixels = picture(3, height=64, width=96)
-    seen = run(encode_tiles(net, pixels, 5))
-    x = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
-    mu, logvar = net.encode(x)
-    assert torch.allclose(seen.mu, mu[0], atol=1e-5) and torch.allclose(seen.logvar, logvar[0], atol=1e-5)
 
 
 # The latent space ----------------------------------------------------------------------------------------------------
