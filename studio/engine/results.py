@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from studio.base.steps import UInt8Image
+from studio.base.steps import Preview, UInt8Image
+from studio.project.session import KeptIterate
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -145,4 +146,28 @@ class Attribute:
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
-Result = Picture | Pictures | Array | Numbers | Directions | Inversion | Encoding | Space | Attribute
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptPreview(Preview):
+    """A preview of a style run whose iterate was kept: the run can be taken up from ``kept`` while it goes on."""
+
+    kept: KeptIterate | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StyleRun:
+    """A finished run of style transfer.
+
+    ``image`` after, ``raw`` before the colours were changed; ``kept`` the iterates, the last one last; ``losses`` one
+    curve for each term ("content relu2_2", "style relu1_1", "tv", "total"), weighted as they were summed.
+    ``info["run"]`` is the complete request, with all that was changed on the way: it makes this picture again.
+    """
+
+    image: UInt8Image
+    raw: UInt8Image
+    kept: tuple[KeptIterate, ...]
+    losses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    seconds: float = 0.0
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+Result = Picture | Pictures | Array | Numbers | Directions | Inversion | Encoding | Space | Attribute | StyleRun

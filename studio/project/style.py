@@ -111,6 +111,8 @@ class Stylize(BaseRequest, frozen=True, kw_only=True, tag="stylize"):
     keep: int = 25
     """A kept iterate every so many iterations (0: only the last)."""
     resume: Resume | None = None
+    stop: int = 0
+    """The run ends after so many iterations (0: after all).  Sent into a run: it ends there, or at once if later."""
 
 
 class Recolour(BaseRequest, frozen=True, kw_only=True, tag="recolour"):

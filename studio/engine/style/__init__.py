@@ -1,0 +1,1 @@
+"""Neural style transfer: the run, its costs, colours, tiles, and painting in one pass."""

@@ -1,0 +1,153 @@
+"""A feature network as the run uses it: which layers, at which strides, with which reach, cheaply."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from studio.base.errors import StudioError
+from studio.engine.context import Context
+from studio.engine.style.lean import Lean, multiplies_in_bf16
+from studio.engine.style.pictures import Size
+
+
+class Network:
+    """One feature network with its manner of working.
+
+    ``low``: bfloat16 where that is faster.  ``pooling``: "network", or "average" / "max" in the place of its own.
+    """
+
+    def __init__(self, net: Any, device: str, *, low: bool, pooling: str = "network") -> None:
+        self.net, self.device = net, torch.device(device)
+        self.low = low and multiplies_in_bf16(device)
+        self._pooling = pooling
+        names = getattr(net, "layer_names", None)
+        if names is None:
+            from studio.nets.features import LAYERS
+
+            names = LAYERS
+        self.layers: tuple[str, ...] = tuple(names)
+        self._strides: dict[str, int] = {}
+        self._reach: dict[str, int] = {}
+
+    def features(self, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """Activations ``[1, C, h, w]`` of a picture ``[1, 3, H, W]`` in [0, 1]; bfloat16 when it works in that."""
+        x = x.contiguous(memory_format=torch.channels_last)
+        with self._manner():
+            return dict(self.net.features(x, list(names)))
+
+    @contextmanager
+    def _manner(self) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            if self._pooling != "network":
+                stack.enter_context(_Pooling(self._pooling))
+            stack.enter_context(Lean(low=self.low))
+            yield
+
+    def stride(self, name: str) -> int:
+        """Pixels from one place of the layer to the next."""
+        if name not in self._strides:
+            x = torch.zeros(1, 3, 64, 64, device=self.device)
+            with torch.no_grad():
+                self._strides[name] = max(1, round(64 / self.features(x, [name])[name].shape[2]))
+        return self._strides[name]
+
+    def need(self, names: Sequence[str]) -> int:
+        """The least side in px that these layers can look at."""
+        return max((max(4, 2 * self.stride(n)) for n in names), default=4)
+
+    def grid(self, size: Size, names: Sequence[str]) -> dict[str, Size]:
+        """Height and width of the layers for a picture of this size, without computing it."""
+        thin = self.need(names)
+        found = {}
+        with torch.no_grad():
+            tall = self.features(torch.zeros(1, 3, size[0], thin, device=self.device), names)
+            wide = self.features(torch.zeros(1, 3, thin, size[1], device=self.device), names)
+        for n in names:
+            found[n] = (tall[n].shape[2], wide[n].shape[3])
+        return found
+
+    def reach(self, names: Sequence[str]) -> int:
+        """How many pixels away a pixel can be and still count at a place of these layers.
+
+        Found by looking: the gradient of the middle place of a noise picture, over a few pictures.
+        """
+        return max((self._reach_of(n) for n in names), default=0)
+
+    def _reach_of(self, name: str) -> int:
+        if name in self._reach:
+            return self._reach[name]
+        side = 64
+        generator = torch.Generator().manual_seed(7)
+        while True:
+            far = 0
+            for _ in range(2):
+                x = torch.rand(1, 3, side, side, generator=generator).to(self.device).requires_grad_()
+                with torch.enable_grad():
+                    # The sum over channels before cancelling: absolute contributions do not matter, only where.
+                    f = self.net.features(x, [name])[name]
+                    at = f.shape[2] // 2
+                    picked = f[0, :, at, at]
+                    (grad,) = torch.autograd.grad((picked * torch.linspace(0.5, 1.5, len(picked)).to(f)).sum(), x)
+                rows = grad.abs().amax(dim=(0, 1, 3)).nonzero().flatten()
+                columns = grad.abs().amax(dim=(0, 1, 2)).nonzero().flatten()
+                middle = at * side / f.shape[2]
+                for seen in (rows, columns):
+                    if len(seen):
+                        far = max(far, round(middle - float(seen[0])), round(float(seen[-1]) + 1 - middle))
+            if far < side // 2 - self.stride(name) or side >= 1024:
+                break
+            side *= 2
+        self._reach[name] = far
+        return far
+
+
+class _Pooling(TorchFunctionMode):
+    """Average in the place of max pooling, or the other way, for windows that do not overlap."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__()
+        self._wanted = wanted
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in _MAX and self._wanted == "average":
+            return F.avg_pool2d(args[0], *_window(args, kwargs))
+        if func in _AVERAGE and self._wanted == "max":
+            return F.max_pool2d(args[0], *_window(args, kwargs))
+        return func(*args, **kwargs)
+
+
+_MAX = {F.max_pool2d, torch.max_pool2d, torch.nn.functional._max_pool2d}
+_AVERAGE = {F.avg_pool2d}
+
+
+def _window(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    size = args[1] if len(args) > 1 else kwargs["kernel_size"]
+    stride = args[2] if len(args) > 2 else kwargs.get("stride")
+    return (size,) if stride is None or stride == size else (size, stride)
+
+
+def open_network(ctx: Context, model: str, *, low: bool, pooling: str) -> Network:
+    """The feature network of a request."""
+    net = ctx.features(model)
+    return Network(net, ctx.device, low=low, pooling=pooling)
+
+
+def known_layers(network: Network, wanted: Sequence[str], what: str) -> tuple[str, ...]:
+    """Those of the wished layers that the network has, from shallow to deep; a sentence when there is none."""
+    found = tuple(n for n in network.layers if n in set(wanted))
+    if wanted and not found:
+        raise StudioError(
+            f"This feature network has none of the {what} layers that were asked for.",
+            f"It has {', '.join(network.layers)}.",
+            "Choose a preset, or another feature network.",
+        )
+    return found
