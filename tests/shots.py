@@ -89,7 +89,7 @@ def settle(app: Any, window: Any) -> None:
     quiet_since = time.monotonic()
     while time.monotonic() < end:
         app.processEvents()
-        if window.worker.jobs():
+        if any(job.state != "paused" for job in window.worker.jobs()):
             quiet_since = time.monotonic()
         elif time.monotonic() - quiet_since > 0.4:
             return

@@ -63,6 +63,7 @@ class XYPad(KeyboardFocus):
         self._corners, self._grows = corners, grows
         self._rows, self._columns = (1 if corners == 2 and not grows else rows), columns
         self._stale = False
+        self._placeholder = ""
         self._resolver: Resolver | None = None
         self._tiles: dict[tuple[int, int], UInt8Image] = {}
         self._pixmaps: dict[tuple[int, int], QPixmap] = {}
@@ -84,6 +85,12 @@ class XYPad(KeyboardFocus):
     def set_resolver(self, resolver: Resolver | None) -> None:
         """What knows the thumbnails that may be dragged onto a corner."""
         self._resolver = resolver
+
+    def set_placeholder(self, text: str) -> None:
+        """Words in the part of a growing pad that is not in use yet."""
+        if text != self._placeholder:
+            self._placeholder = text
+            self.update()
 
     def corners(self) -> int:
         """How many corners have a picture."""
@@ -354,6 +361,11 @@ class XYPad(KeyboardFocus):
                     size = rect.size().toSize()
                     self._pixmaps[row, column] = thumbnail(image, size, self.devicePixelRatioF())
                 draw_rounded(painter, rect, self._pixmaps[row, column], 3, 0.55 if self._stale else 1.0)
+        if self._grows and self._corners < 3 and self._placeholder:
+            painter.setPen(QColor(Theme.DIM))
+            room = QRectF(self.rect()).adjusted(0.16 * self.width(), 0, -0.16 * self.width(), 0)
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(room, int(flags), self._placeholder)
         for index in range(self._corners):
             self._draw_corner(painter, index)
         if self._shown_corners() > self._corners:

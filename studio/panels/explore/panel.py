@@ -19,6 +19,7 @@ from studio.panels.parts.directions import DirectionsSection
 from studio.panels.parts.generator import TILE
 from studio.panels.parts.keeping import Kept
 from studio.panels.parts.latent import LatentPanel
+from studio.panels.parts.pad import PadBoard
 from studio.panels.parts.walk import WalkSection
 from studio.project.latents import Direct, Latent, Look, MapPoint, Seed, Stored
 from studio.project.names import describe
@@ -34,7 +35,7 @@ class ExplorePanel(LatentPanel):
     state_field = "explore"
 
     def __init__(self, studio: Studio, parent: QObject | None = None) -> None:
-        super().__init__(studio, DirectionsSection(), WalkSection(), parent)
+        super().__init__(studio, DirectionsSection(), WalkSection(), PadBoard(stacked=True), parent)
         self._shown: ExploreState | None = None
         self._twin: Render | None = None
         self._map_look: tuple[str, Look] | None = None

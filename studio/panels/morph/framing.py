@@ -71,7 +71,7 @@ class FrameSection(Section):
         )
         self.presets.setToolTip(
             self.tr(
-                "Face-sized: a frame of a face's size with an oval to align it to. Whole: everything, the rest is filled."
+                "Face-sized: a frame of a face's size, with an oval to align to. Whole: everything, the rest is filled."
             )
         )
         self.fill = ChipRow([("edge", self.tr("Edge")), ("colour", self.tr("Colour"))], name=self.tr("Fill outside"))

@@ -21,6 +21,7 @@ from studio.panels.parts.blending import drawn_seed, pad_latent, tempered, with_
 from studio.panels.parts.directions import DirectionsSection
 from studio.panels.parts.keeping import Kept
 from studio.panels.parts.latent import LatentPanel
+from studio.panels.parts.pad import PadBoard
 from studio.panels.parts.walk import WalkSection
 from studio.project.latents import Blend, DataPoint, Direct, Direction, Latent, Look, Push, Seed, Stored, Walk
 from studio.project.morph import Encode, LatentSpace
@@ -32,6 +33,8 @@ from studio.widgets.section import Inspector
 from studio.widgets.squarebox import SquareBox
 
 FIRST_CORNERS = 4
+FEW = 9
+"""Attributes that are shown at once; the others wait behind a button."""
 
 
 class MorphPanel(LatentPanel):
@@ -46,10 +49,11 @@ class MorphPanel(LatentPanel):
             self.tr("Attributes"),
             reach=REACH,
             elsewhere=frozenset({"axis"}),
+            few=FEW,
             invitation=self.tr("This model came without attributes. Make your own from examples below, or find some."),
         )
         walk = WalkSection(lifted=True)
-        super().__init__(studio, attributes, walk, parent)
+        super().__init__(studio, attributes, walk, PadBoard(), parent)
         self._shown: MorphState | None = None
         self._compared: UInt8Image | None = None
         walk.noise_loop.hide()

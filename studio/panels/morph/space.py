@@ -50,7 +50,7 @@ class SpaceSection(Section):
         for box, name in ((self.across, self.tr("Component across")), (self.up, self.tr("Component upwards"))):
             box.setAccessibleName(name)
             box.setToolTip(name)
-            box.setFixedWidth(62)
+            box.setFixedWidth(70)
         self.lasso = icon_button(
             "lasso",
             self.tr("Draw a line around dots: inside against outside becomes an attribute"),

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 EXAMPLES = 24
 """Examples shown at a time."""
 SIDE = 56
+INSET = 0.46
+"""Share of a thumbnail's side that the reconstruction in its corner takes."""
+KEPT = 96
+"""Encodings that are remembered."""
 MINE, EXAMPLE = "tray:", "example:"
 """What the ids of thumbnails begin with, so that a corner or a pile knows what is dropped on it."""
 
@@ -111,6 +115,7 @@ class Traying(Role):
         self._pixels: dict[str, UInt8Image] = {}
         self._asked: Encode | None = None
         self._given_up: set[tuple[str, str, Frame | None]] = set()
+        self._pairs: dict[tuple[str, str, Frame | None], UInt8Image] = {}
         self._loading: set[str] = set()
         self._back: Encode | None = None
         board.shelf_chosen.connect(self._choose_shelf)
@@ -183,7 +188,7 @@ class Traying(Role):
         thumbs = []
         for item in self.items:
             seen = self._seen.get(self._key(item))
-            image = seen.image if seen is not None else self._pixels.get(item.picture)
+            image = self._pair(self._key(item), seen) if seen is not None else self._pixels.get(item.picture)
             badge = f"σ {seen.sigma:.2f}" if seen is not None and seen.sigma > 0 else ""
             tip = item.name
             if seen is not None:
@@ -191,6 +196,20 @@ class Traying(Role):
             thumbs.append(Thumb(MINE + item.id, image, item.name, tip, badge=badge))
         self.board.mine.set_items(thumbs)
         self.board.mine.set_current(MINE + self.current if self.current else None)
+
+    def _pair(self, key: tuple[str, str, Frame | None], seen: Encoding) -> UInt8Image:
+        """The picture as it was framed, its reconstruction set into the corner (made once)."""
+        found = self._pairs.get(key)
+        if found is None:
+            from studio.media.images import thumbnail
+
+            found = thumbnail(seen.image, 2 * SIDE)[..., :3].copy()
+            small = thumbnail(seen.reconstruction, round(INSET * max(found.shape[:2])))[..., :3]
+            high, wide = min(small.shape[0], found.shape[0]), min(small.shape[1], found.shape[1])
+            found[-high - 3 :, -wide - 3 :] = 16
+            found[-high:, -wide:] = small[:high, :wide]
+            self._pairs[key] = found
+        return found
 
     def _show_examples(self) -> None:
         latents = [DataPoint(index=i) for i in self.example_indices()]
@@ -258,6 +277,10 @@ class Traying(Role):
             return
         self._asked = None
         self._seen[request.model, request.picture, request.frame] = result
+        while len(self._seen) > KEPT:
+            gone = next(iter(self._seen))
+            del self._seen[gone]
+            self._pairs.pop(gone, None)
         self._show_mine()
         self._show_frame()
         self.panel.show_compare()

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from studio.base.steps import UInt8Image
 from studio.project.latents import Direction, Push
 from studio.widgets.filmstrip import FilmStrip
-from studio.widgets.parts import icon_button, label
+from studio.widgets.parts import icon_button, label, text_button
 from studio.widgets.section import Section
 from studio.widgets.slider import NumberSlider
 
@@ -82,7 +82,8 @@ class PushDialog(QDialog):
 class DirectionsSection(Section):
     """Sliders, found, made or imported, each with name and layer range; one film strip below.
 
-    ``reach``: how many sigmas a slider goes.  Kinds in ``elsewhere`` have their sliders in another section.
+    ``reach``: how many sigmas a slider goes.  Kinds in ``elsewhere`` have their sliders in another section.  More than
+    ``few`` sliders (0: any number) wait behind a button, except those that stand at something.
     """
 
     changed = Signal(object, str, str, bool)
@@ -101,13 +102,15 @@ class DirectionsSection(Section):
         *,
         reach: float = 6.0,
         elsewhere: frozenset[str] = frozenset(),
+        few: int = 0,
         invitation: str = "",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(title or self.tr("Directions"), parent=parent)
         self._pushes: tuple[Push, ...] = ()
         self._layers = 1
-        self._reach, self._elsewhere = reach, elsewhere
+        self._reach, self._elsewhere, self._few = reach, elsewhere, few
+        self._all = not few
         self._histograms: Mapping[Direction, npt.NDArray[Any]] = {}
         self.current = -1
         self.add_action(self.tr("+ find"), self._find_menu, self.tr("Let the program look for directions"))
@@ -124,6 +127,8 @@ class DirectionsSection(Section):
         )
         self.add(self.empty)
         self._rows: list[tuple[int, QWidget, NumberSlider]] = []
+        self.more = text_button("", self._show_all, kind="quiet")
+        self.add(self.more)
         self.strip_title = label("", "dim")
         self.strip = FilmStrip(strip_amounts())
         self.strip.value_chosen.connect(self._adopt)
@@ -151,7 +156,23 @@ class DirectionsSection(Section):
             self._build(pushes)
         for index, _, slider in self._rows:
             slider.set_value(pushes[index].amount)
+        self._fold()
         self.strip.set_mark(pushes[self.current].amount if 0 <= self.current < len(pushes) else None)
+
+    def _fold(self) -> None:
+        """Hide what waits behind the button."""
+        hidden = 0
+        for place, (index, row, _) in enumerate(self._rows):
+            newest = place == len(self._rows) - 1 and self._pushes[index].direction.kind == "stored"
+            shown = self._all or place < self._few or self._pushes[index].amount != 0 or newest
+            row.setVisible(shown)
+            hidden += not shown
+        self.more.setText(self.tr("%1 more").replace("%1", str(hidden)))
+        self.more.setVisible(hidden > 0)
+
+    def _show_all(self) -> None:
+        self._all = True
+        self._fold()
 
     def set_histograms(self, histograms: Mapping[Direction, npt.NDArray[Any]]) -> None:
         """How data lies along each direction, counted from ``-reach`` to ``+reach``: drawn behind its slider."""
@@ -205,7 +226,7 @@ class DirectionsSection(Section):
             row.setParent(None)
             row.deleteLater()
         self._rows = []
-        at = self.body.indexOf(self.strip_title)
+        at = self.body.indexOf(self.more)
         here = [(i, push) for i, push in enumerate(pushes) if push.direction.kind not in self._elsewhere]
         for place, (i, push) in enumerate(here):
             layers = layers_text(push, self._layers)

@@ -42,14 +42,19 @@ class LatentPanel(GeneratorPanel):
     """
 
     def __init__(
-        self, studio: Studio, directions: DirectionsSection, walk: WalkSection, parent: QObject | None = None
+        self,
+        studio: Studio,
+        directions: DirectionsSection,
+        walk: WalkSection,
+        pad: PadBoard,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(studio, parent)
         self.thumbs = Thumbs(self)
         self.keeping = Keeping(self)
         self.walking = Walking(self, walk)
         self.pushing = Pushing(self, directions)
-        self.padding = Padding(self, PadBoard())
+        self.padding = Padding(self, pad)
         self.piling = Piling(self, PilesSection())
         self.roles = [self.thumbs, self.keeping, self.walking, self.pushing, self.padding, self.piling]
         self.thumbs.came.connect(self.piling.show)

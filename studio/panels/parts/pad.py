@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from PySide6.QtCore import QPoint, Signal
 from PySide6.QtGui import QCursor
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from studio.base.steps import Preview
 from studio.panels.parts.blending import analogy, between, pad_latent
@@ -34,13 +34,16 @@ ROUND = (0, 1, 3, 2)
 
 
 class PadBoard(QWidget):
-    """The pad (``pad``) and a row of what can be done with it (``tools``); a panel puts both where it likes."""
+    """The pad (``pad``) and what can be done with it (``tools``); a panel puts both where it likes.
+
+    ``stacked``: the tools in two rows, for a narrow column.
+    """
 
     analogy_asked = Signal()
     round_asked = Signal()
     more_asked = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, *, stacked: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.pad = XYPad(0, SIDE, SIDE, grows=True)
         self.pad.setToolTip(self.tr("Drag the point to blend; drop pictures on the corners; right-click a corner"))
@@ -58,12 +61,21 @@ class PadBoard(QWidget):
         )
         self.more = icon_button("more", self.tr("Export a strip or a sheet, clear the pad"), self.more_asked.emit)
         self.tools = QWidget()
-        row = QHBoxLayout(self.tools)
+        row = QHBoxLayout() if stacked else QHBoxLayout(self.tools)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
-        row.addWidget(self.curve)
+        if stacked:
+            column = QVBoxLayout(self.tools)
+            column.setContentsMargins(0, 0, 0, 0)
+            column.setSpacing(6)
+            column.addWidget(self.curve)
+            column.addLayout(row)
+        else:
+            row.addWidget(self.curve)
         row.addWidget(self.analogy)
         row.addWidget(self.round)
+        if stacked:
+            row.addStretch(1)
         row.addWidget(self.more)
 
     def set_resolver(self, resolver: Resolver) -> None:
@@ -119,6 +131,12 @@ class Padding(Role):
         pad = self.value
         self.pad.set_corners(len(pad.corners))
         self.pad.set_point(pad.x, pad.y)
+        if len(pad.corners) == 2:
+            self.pad.set_placeholder(self.tr("Drag the point from A to B. A third and a fourth picture make a plane."))
+        else:
+            self.pad.set_placeholder(
+                self.tr("Drag pictures onto the corners, or click + for the one on the canvas. Two are enough.")
+            )
         self.board.curve.set_current(pad.curve)
         self.board.curve.setEnabled(len(pad.corners) >= 2)
         self.board.analogy.setEnabled(self.can_analogy())
