@@ -67,13 +67,15 @@ def in_tiles(fn: Callable[[Tensor], Tensor], x: Tensor, n_in: int, n_out: int, h
                 )
                 count += 1
                 if out is None:
-                    out = piece.new_zeros(1, piece.shape[1], rows * n_out, columns * n_out)
+                    # Shares of a seam add up to one in float32 only.
+                    kind = torch.float32 if how.blend else piece.dtype
+                    out = piece.new_zeros(1, piece.shape[1], rows * n_out, columns * n_out, dtype=kind)
                 top, bottom = (down.left - down.start) * n_out, (down.right - down.start) * n_out
                 left, right = (across.left - across.start) * n_out, (across.right - across.start) * n_out
                 piece = piece[:, :, top:bottom, left:right]
                 place = out[:, :, down.left * n_out : down.right * n_out, across.left * n_out : across.right * n_out]
                 if how.blend:
-                    weights = _ramp(down, n_out, piece)[:, None] * _ramp(across, n_out, piece)[None, :]
+                    weights = _ramp(down, n_out, out)[:, None] * _ramp(across, n_out, out)[None, :]
                     place += piece * weights
                 else:
                     place.copy_(piece)

@@ -87,6 +87,16 @@ def test_a_folder_is_told(tmp_path: Path) -> None:
     assert classify(tmp_path).error is not None
 
 
+def test_a_model_folder_is_a_model(tmp_path: Path) -> None:
+    """Settings and weights in a folder are one model; a folder that merely holds files is none."""
+    (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"x")
+    assert classify(tmp_path).error is not None
+    (tmp_path / "config.json").write_text("{}")
+    drop = classify(tmp_path)
+    assert (drop.kind, drop.path) == ("model", tmp_path)
+    assert classify(tmp_path / "diffusion_pytorch_model.safetensors").kind == "unknown"
+
+
 def test_project_first_models_before_pictures_one_project_only() -> None:
     drops = [Drop("picture"), Drop("model"), Drop("project", Path("a")), Drop("project", Path("b")), Drop("unknown")]
     kinds = [(d.kind, d.path) for d in in_order(drops)]

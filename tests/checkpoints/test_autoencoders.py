@@ -491,7 +491,7 @@ def test_a_pytorch_vae_that_does_not_fit(tmp_path: Path) -> None:
 
 # -- real ones
 def test_the_real_tiny_autoencoder(shared: Path) -> None:
-    """TAEF2: the author's arithmetic on the real numbers, and photographs come back (no figure was published for it)."""
+    """TAEF2: the author's arithmetic on the real numbers, and photographs come back (no figure is published)."""
     import numpy as np
 
     from studio.media.images import fit_square, load_image

@@ -270,11 +270,11 @@ def test_broken_cards_are_skipped(library: Library, snapshot: Path) -> None:
 
 
 def test_unusable_kinds_are_not_imported(library: Library, tmp_path: Path) -> None:
-    """A style network is recognised, but not kept yet."""
+    """A piece of a style network is recognised, but not kept."""
     sd = {"conv1.conv2d.weight": torch.ones(8, 3, 9, 9), "res1.conv1.conv2d.weight": torch.ones(8, 8, 3, 3),
           "deconv1.conv2d.weight": torch.ones(8, 8, 3, 3)}  # fmt: skip
     torch.save(sd, tmp_path / "style.pth")
-    with pytest.raises(ModelError, match="Style panel"):
+    with pytest.raises(ModelError, match="not complete"):
         run(library.import_file(tmp_path / "style.pth"))
     card = inspect(tmp_path / "style.pth")
-    assert card.role == "translator" and not card.usable and "Style panel" in card.notes[0]
+    assert card.role == "stylizer" and not card.usable and "not complete" in card.notes[0]

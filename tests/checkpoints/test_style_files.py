@@ -48,6 +48,10 @@ def _old() -> State:
     return {**s, "in1.running_mean": torch.ones(6), "res2.in1.running_var": torch.ones(10)}
 
 
+def _framed(paint: Callable[[Tensor], Tensor]) -> Tensor:
+    return paint(torch.nn.functional.pad(X, (28, 28, 28, 28), mode="reflect"))[:, :, 28:60, 28:68]
+
+
 JOHNSON: dict[str, tuple[Callable[[], Any], Callable[[], Tensor], dict[str, str]]] = {
     "pytorch/examples": (_old, lambda: ref.examples(ref.examples_state(), X * 255) / 255, {"values": "0-255"}),
     "gordicaleksa": (
@@ -55,7 +59,7 @@ JOHNSON: dict[str, tuple[Callable[[], Any], Callable[[], Tensor], dict[str, str]
         lambda: ref.examples(ref.examples_state(raw=False), (X - MEAN) / STD) * STD + MEAN,
         {},
     ),
-    "ml5": (ref.ml5_state, lambda: ref.ml5(ref.ml5_state(), X * 255) / 255, {}),
+    "ml5": (ref.ml5_state, lambda: _framed(lambda x: ref.ml5(ref.ml5_state(), x * 255) / 255), {}),
     "rrmina": (
         lambda: ref.rrmina_file(ref.torch_up_state()),
         lambda: ref.examples(ref.torch_up_state(), X.flip(1) * 255, torch_up=True).flip(1) / 255,

@@ -44,6 +44,13 @@ def test_tiles_cover_everything_once(how: Tiling, n_in: int, n_out: int) -> None
     assert max(seen) <= how.tile + 2 * how.margin + 2 * min(how.blend, how.tile // 2)
 
 
+def test_seams_of_half_precision() -> None:
+    """What tiles of low precision have in common stays what it is: shares add up to one."""
+    x = torch.full((1, 1, 40, 40), 3.0, dtype=torch.bfloat16)
+    out = tiled(lambda t: t, x, 1, 1, Tiling(11, 1, 4))
+    torch.testing.assert_close(out, torch.full_like(out, 3.0), atol=1e-5, rtol=0)
+
+
 KINDS: dict[str, dict[str, Any]] = {"plain": {}, "sees all": {"gn": True}, "1/32": {"deep": True}}
 
 
