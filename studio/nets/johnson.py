@@ -46,6 +46,8 @@ WHAT = "feed-forward style network (Johnson)"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, of RGB in [0, 1]."""
 
+FRAME = 32
+
 SMALL: dict[str, Any] = {"widths": (16, 32, 64), "n_blocks": 4}
 """The shape of the networks that come with the program: 349,000 numbers, 0.7 MB in half precision."""
 
@@ -164,6 +166,8 @@ class JohnsonNet(PictureTranslator):
         self.tanh = same if tanh is None else tanh
         self.relu = relu
         self.colors = colors
+        self.frame = FRAME if same else 0
+        """Pixels mirrored around the picture and cut off again: zeros beyond the border leave marks inside of it."""
         # The borders mirror kernel // 2 pixels at full size and one pixel at quarter size.
         self.least = max(8, kernel // 2 + 1)
         eps = 1e-3 if same else 1e-5
@@ -243,9 +247,17 @@ class JohnsonNet(PictureTranslator):
 
     def run(self, x: Tensor, how: Pass, labels: Tensor | None = None) -> Tensor:
         """:meth:`translate` with a pass of one's own."""
-        h, w = x.shape[-2:]
-        y = self.forward(reflect_to(self._picture(x), self.multiple, self.least), how, labels)
-        return y[:, :, :h, :w].float().clamp(-1, 1)
+        grown, at = self._grown(x)
+        y = self.forward(grown, how, labels)
+        return y[:, :, at : at + x.shape[2], at : at + x.shape[3]].float().clamp(-1, 1)
+
+    def _grown(self, x: Tensor) -> tuple[Tensor, int]:
+        """The picture with its frame, and with sides that fit; and where it begins in that."""
+        x = self._picture(x)
+        at = max(0, min(self.frame, min(x.shape[2:]) - 1)) // self.multiple * self.multiple
+        if at:
+            x = F.pad(x, (at, at, at, at), mode="reflect")
+        return reflect_to(x, self.multiple, self.least), at
 
     def stylize(
         self, x: Tensor, styles: Sequence[Tensor] = (), weights: Sequence[float] = (), strength: float = 1.0
@@ -268,10 +280,9 @@ class JohnsonNet(PictureTranslator):
         tile: int = 1024,
     ) -> Steps[Tensor]:
         """:meth:`stylize` in tiles of ``tile`` pixels, with the statistics of the whole picture: the same outcome."""
-        h, w = x.shape[-2:]
-        whole = reflect_to(self._picture(x), self.multiple, self.least)
-        y = yield from staged(self, whole, tile)
-        return blended(x, y[:, :, :h, :w], strength)
+        grown, at = self._grown(x)
+        y = yield from staged(self, grown, tile)
+        return blended(x, y[:, :, at : at + x.shape[2], at : at + x.shape[3]], strength)
 
     def stages(self) -> Staged:
         """For :func:`studio.nets.tiling.staged`: pictures in [0, 1]."""

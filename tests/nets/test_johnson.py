@@ -6,6 +6,7 @@ import re
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from studio.base.errors import ModelError
@@ -64,7 +65,19 @@ def test_tensorflow() -> None:
     s = ref.ml5_state()
     net = JohnsonNet.from_state_dict(ml5_names(s))
     assert net.hyper["up"] == "transposed" and net.hyper["last_norm"] and net.hyper["tanh"] and not net.hyper["bias"]
+    net.frame = 0
     close(net.stylize(X), (ref.ml5(s, X * 255) / 255).clamp(0, 1))
+
+
+def test_zeros_beyond_the_border_leave_no_marks() -> None:
+    """Networks with zero borders see the picture in a mirrored frame, which is cut off again."""
+    s = ref.ml5_state()
+    net = JohnsonNet.from_state_dict(ml5_names(s))
+    x = torch.rand(1, 3, 60, 84)
+    grown = F.pad(x, (32, 32, 32, 32), mode="reflect")
+    close(net.stylize(x), (ref.ml5(s, grown * 255) / 255).clamp(0, 1)[:, :, 32:92, 32:116])
+    assert JohnsonNet.from_state_dict(ref.examples_state()).frame == 0
+    assert net.stylize(x[:, :, :5, :2]).shape == (1, 3, 5, 2)
 
 
 def test_torch_transposed_in_bgr() -> None:
