@@ -18,7 +18,7 @@ from studio.engine.results import KeptPreview, Numbers, Picture, Pictures
 from studio.panels.style import StylePanel
 from studio.panels.style import examples as example_room
 from studio.panels.style.pictures import CONTENT
-from studio.project.session import KeptIterate
+from studio.project.session import GalleryItem, KeptIterate
 from studio.project.style import (
     FIXED_FEATURES,
     Change,
@@ -297,10 +297,10 @@ def test_a_run_from_start_to_history(panel: StylePanel, studio: StyleStudio) -> 
     assert not panel.running.bar.start.isVisibleTo(panel.stage) and panel.running.bar.stop.isVisibleTo(panel.stage)
     panel.start()
     assert studio.worker.count("style.run") == 1, "one run at a time"
-    view = SimpleNamespace(done=30, total=120, phase="scale 2 of 4", eta_s=41.0)
+    view = SimpleNamespace(done=30, total=120, phase="Scale 2 of 4 · 90 px", eta_s=41.0, note="")
     studio.worker.progress.emit(job, view)
     assert "0:41" in panel.running.bar.said.text() and panel.running.bar.line.part() == 0.25
-    assert "iteration 30 of 120" in panel.running.caption()
+    assert panel.running.caption() == "iteration 30 of 120 · scale 2 of 4 · 90 px"
     small = picture(50, 48, 32)
     studio.worker.preview.emit(job, Preview(small, index=30))
     assert panel.canvas.image() is small
@@ -453,6 +453,46 @@ def test_a_finished_picture_comes_back_with_its_project(panel: StylePanel, studi
     again.deactivate()
     again.board._later.stop()
     again.forecasting._later.stop()
+
+
+def test_an_iterate_is_a_picture_of_its_own(panel: StylePanel, studio: StyleStudio) -> None:
+    with_pair(panel, studio)
+    panel.start()
+    late = msgspec.structs.replace(panel.request().look, beta=1.0)
+    made = msgspec.structs.replace(panel.running.sent, changes=(Change(at=60, look=late),))
+    finish(studio, panel, run=made)
+    panel.running.bar.strip.looked.emit(50)
+    image, request = panel.current_picture()
+    assert (image == picture(50)).all() and request == msgspec.structs.replace(made, stop=50, changes=())
+    panel.colours.chips.changed.emit("luminance")
+    assert panel.current_picture() is None, "on its way"
+    job, recolour = studio.worker.last("style.recolour")
+    studio.worker.finished.emit(job, recolour, Picture(picture(51)))
+    image, request = panel.current_picture()
+    assert (panel.canvas.image() == picture(51)).all() and image is panel.canvas.image()
+    assert request.colours == "luminance" and request.stop == 50
+
+
+def test_a_recalled_run_shows_its_picture_at_once(panel: StylePanel, studio: StyleStudio) -> None:
+    with_pair(panel, studio)
+    panel.start()
+    first = finish(studio, panel)
+    panel.settings.beta.value_changed.emit(2.0, True)
+    panel.start()
+    finish(studio, panel)
+    unknown = msgspec.structs.replace(first, seed=9)
+    panel.accept_request(unknown)
+    assert panel.state.made is None and panel.current_picture() is None
+    panel.accept_request(first)
+    studio.run_files()
+    assert panel.state.made == first and panel.current_picture()[1] == first
+    assert [frame.at for frame in panel.running.bar.strip.frames()] == [25, 50, 75]
+    item = GalleryItem(id="g", title="t", request=unknown, picture=studio.assets.put_image(picture(33)))
+    session = studio.document.session
+    studio.document.amend(msgspec.structs.replace(session, gallery=(item,)))
+    panel.accept_request(unknown)
+    studio.run_files()
+    assert (panel.canvas.image() == picture(33)).all() and not panel.running.bar.branch.isEnabled()
 
 
 def test_recall_gives_the_same_run(panel: StylePanel, studio: StyleStudio) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from studio.base.steps import UInt8Image
 from studio.panels.style.part import Part
@@ -17,8 +16,12 @@ if TYPE_CHECKING:
     from studio.panels.style.panel import StylePanel
 
 
+AT_HAND = 16
+"""Recoloured pictures that need not be made again."""
+
+
 class Colouring(Part):
-    """The section Colours.  ``show_for`` has a picture shown in the colours of the session."""
+    """The section Colours."""
 
     keys = frozenset({"recolour"})
 
@@ -45,35 +48,33 @@ class Colouring(Part):
         self.section.add(self.chips)
         self.chips.changed.connect(lambda key: panel.edit_run(tr("Colours"), "", True, colours=key))
         self._asked: Recolour | None = None
+        self._made: OrderedDict[Recolour, UInt8Image] = OrderedDict()
 
     def show(self, state: StyleState) -> None:
         self.chips.set_current(state.run.colours)
 
-    def ask(self, picture: str) -> None:
-        """Have a finished picture (asset, in the style's colours) recoloured."""
-        state: StyleState = self.panel.state
-        made = state.made
-        if made is None:
-            return
-        request = Recolour(picture=picture, content=made.content, colours=state.run.colours)
+    def get(self, picture: str, content: str) -> UInt8Image | None:
+        """A picture of a run (asset, in the style's colours) in the colours of the session, asking for it."""
+        colours = self.panel.state.run.colours
+        if colours == "style":
+            return self.panel.bank.get(picture)
+        request = Recolour(picture=picture, content=content, colours=colours)
+        if request in self._made:
+            self._made.move_to_end(request)
+            return self._made[request]
         if request != self._asked:
             self._asked = request
             self.panel.live(request, "recolour")
-
-    def forget(self) -> None:
-        """Another picture is in front: an answer on its way is not for it."""
-        self._asked = None
+        return None
 
     def result(self, key: str, job: int, request: Any, result: Any) -> None:
         image: UInt8Image = result.image
+        self._made[request] = image
+        while len(self._made) > AT_HAND:
+            self._made.popitem(last=False)
         if request == self._asked:
             self._asked = None
-            self.panel.running.recoloured(request.picture, request.colours, image)
+        self.panel.running.recoloured(request.picture, request.colours, image)
 
     def ended(self, key: str, job: int) -> None:
         self._asked = None
-
-
-def in_colours(made: Any, colours: str) -> Any:
-    """The run that gives the picture in these colours."""
-    return msgspec.structs.replace(made, colours=colours)

@@ -88,5 +88,6 @@ class Forecasting(Part):
             self._say(*self.sentence(result.values))
 
     def failed(self, key: str, job: int, error: StudioError) -> bool:
-        self._say(error.why or error.what, True)
+        # Start tells what is wrong, in full.
+        self._say(self.tr("Time and memory are not known."), False)
         return True

@@ -169,7 +169,7 @@ class StylePanel(Panel):
                 "style.branch", self.tr("Branch here"), running.branch_here, "", "branch", enabled=running.can_branch
             ),
             Action("style.preset", self.tr("Next preset of the layers"), self.board.next_preset, "L", enabled=runs),
-            Action("style.mask", self.tr("Paint where this style goes"), self._mask, "M", "hand", enabled=runs),
+            Action("style.mask", self.tr("Paint where this style goes"), self._mask, "B", "hand", enabled=runs),
             Action("style.sheet", self.tr("Draw the contact sheet"), self.sheet.ask, "", "grid", enabled=runs),
             Action("style.swap", self.tr("Swap content and style"), self.pictures.swap, "", "loop"),
             Action("style.content", self.tr("Choose the content…"), lambda: self.pictures.choose(-1), "", "picture"),
@@ -182,7 +182,9 @@ class StylePanel(Panel):
     def current_picture(self) -> tuple[UInt8Image, msgspec.Struct] | None:
         if self.state.mode == "pass":
             return self.passing.picture
-        return None if self.running.running else self.running.picture
+        if self.running.running or self.running.is_looking():
+            return self.running.looked_picture()
+        return self.running.picture
 
     def model_line(self) -> str:
         if self.state.mode == "pass":
@@ -230,7 +232,10 @@ class StylePanel(Panel):
         if not isinstance(run, Stylize):
             return False
         run = msgspec.structs.replace(run, resume=None)
-        more: dict[str, Any] = {} if self._same_run(run) else {"made": None, "kept": ()}
+        more: dict[str, Any] = {}
+        if not self._same_run(run):
+            kept = self.running.known(run)
+            more = {"made": run if kept else None, "kept": kept}
         self.change(self.tr("Recall"), run=run, mode="run", solo=(), mute=(), content_name="", examples=(), **more)
         return True
 

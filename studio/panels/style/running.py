@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
+from PySide6.QtCore import QCoreApplication
 
 from studio.base.steps import Loss, Preview, UInt8Image
 from studio.panels.style.bar import RunBar
 from studio.panels.style.forecast import clock_text
 from studio.panels.style.part import Part
-from studio.panels.style.values import branch, curves_of, look_at, shown_look
+from studio.panels.style.values import branch, curves_of, shown_look
 from studio.project.session import KeptIterate, StyleState
-from studio.project.style import StyleLook, Stylize
+from studio.project.style import Stylize
 from studio.widgets.iterates import Iterate
 from studio.widgets.parts import restyle
 from studio.widgets.plot import LossPlot
@@ -66,6 +67,7 @@ class Running(Part):
         self._glances: dict[int, UInt8Image] = {}
         self._solid: dict[int, KeptIterate] = {}
         self._looked: int | None = None
+        self._known: dict[Stylize, tuple[KeptIterate, ...]] = {}
         self._shown_made: tuple[Stylize | None, tuple[KeptIterate, ...]] = (None, ())
         bar = self.bar
         bar.start_asked.connect(panel.start)
@@ -151,7 +153,9 @@ class Running(Part):
             elif self.paused:
                 self._say(self.tr("paused"))
             elif view is not None and view.eta_s is not None and view.total:
-                self._say(self.tr("{0} left").format(clock_text(view.eta_s)))
+                note = QCoreApplication.translate("Memory", view.note) if view.note else ""
+                left = self.tr("{0} left").format(clock_text(view.eta_s))
+                self._say(f"{left} · {note}" if note else left)
             else:
                 waits = view is None
                 self._say(self.tr("waits for its turn") if waits else self.tr("getting ready"))
@@ -244,16 +248,37 @@ class Running(Part):
         self._looked = at
         self.panel.show_canvas()
         self.show_bar()
+        self.studio.picture_changed(self.panel)
+
+    def is_looking(self) -> bool:
+        """Whether an iterate is looked at."""
+        return self._looked is not None
 
     def looked(self) -> tuple[UInt8Image, str] | None:
         """The iterate that is looked at, with its caption."""
         if self._looked is None:
             return None
         kept = self._solid.get(self._looked)
-        image = self.panel.bank.get(kept.picture) if kept is not None else None
+        image = self.panel.colours.get(kept.picture, self._content()) if kept is not None else None
         if image is None:
             image = self._glances.get(self._looked)
         return None if image is None else (image, self.tr("iteration {0}").format(self._looked))
+
+    def _content(self) -> str:
+        state: StyleState = self.panel.state
+        run = self.sent or state.made or state.run
+        return run.content
+
+    def looked_picture(self) -> tuple[UInt8Image, Stylize] | None:
+        """The kept iterate that is looked at as a picture of its own: its recipe is the run up to there."""
+        state: StyleState = self.panel.state
+        kept = self._solid.get(self._looked) if self._looked is not None else None
+        if kept is None or state.made is None or self.running:
+            return None
+        image = self.panel.colours.get(kept.picture, self._content())
+        changes = tuple(change for change in state.made.changes if change.at < kept.at)
+        run = msgspec.structs.replace(state.made, stop=kept.at, changes=changes, colours=state.run.colours)
+        return None if image is None else (image, run)
 
     def can_branch(self) -> bool:
         """Whether the iterate that is looked at can be gone on from."""
@@ -306,10 +331,11 @@ class Running(Part):
     def loss(self, key: str, job: int, loss: Loss) -> None:
         if job != self._job:
             return
+        words = {"content": self.tr("content"), "style": self.tr("style"), "tv": "TV"}
         curves = curves_of(loss.values)
-        self.plot.add(loss.step, curves)
+        self.plot.add(loss.step, {words[name]: value for name, value in curves.items()})
         for name in curves:
-            self.plot.set_colour(name, CURVES[name])
+            self.plot.set_colour(words[name], CURVES[name])
         self.panel.board.show_loss(loss)
 
     def result(self, key: str, job: int, request: Any, result: Any) -> None:
@@ -321,6 +347,7 @@ class Running(Part):
         self._solid |= {kept.at: kept for kept in result.kept}
         kept = tuple(self._solid[at] for at in sorted(self._solid))
         self.picture = (result.image, made)
+        self._known[msgspec.structs.replace(made, colours="style")] = kept
         self._shown_made = (made, kept)
         session = self.studio.document.session
         style = msgspec.structs.replace(session.style, made=made, kept=kept)
@@ -374,22 +401,28 @@ class Running(Part):
             return self.picture
         if not state.kept:
             return self.picture
-        last = state.kept[-1].picture
-        if state.run.colours == "style":
-            image = self.panel.bank.get(last)
-            if image is not None:
-                self.picture = (image, wanted)
-                return self.picture
-        else:
-            self.panel.colours.ask(last)
+        image = self.panel.colours.get(state.kept[-1].picture, made.content)
+        if image is not None:
+            self.picture = (image, wanted)
         return self.picture
 
+    def known(self, run: Stylize) -> tuple[KeptIterate, ...]:
+        """The iterates of a run that was finished before, so that recalling it shows its picture at once."""
+        plain = msgspec.structs.replace(run, colours="style")
+        if plain in self._known:
+            return self._known[plain]
+        for item in self.studio.document.session.gallery:
+            if item.request == plain:
+                return (KeptIterate(at=run.stop or 0, picture=item.picture),)
+        return ()
+
     def recoloured(self, picture: str, colours: str, image: UInt8Image) -> None:
-        """The finished picture in other colours has come."""
+        """A picture in other colours has come."""
         state: StyleState = self.panel.state
-        if state.made is None or not state.kept or state.kept[-1].picture != picture:
+        if state.made is None or not state.kept or state.kept[-1].picture != picture or colours != state.run.colours:
+            self.panel.show_canvas()
             return
-        made = msgspec.structs.replace(state.made, colours=colours)
+        made = msgspec.structs.replace(state.made, colours=state.run.colours)
         self.picture = (image, made)
         self.studio.add_result(made, image, self.panel.title_of(), self.panel.name)
         self.panel.show_canvas()
@@ -399,8 +432,3 @@ class Running(Part):
         """A picture is at hand now: it may be an iterate."""
         if any(kept.picture == sha for kept in self._solid.values()):
             self.show_strip()
-
-    def look_of(self, at: int) -> StyleLook | None:
-        """With which look an iterate of the last run was made."""
-        made = self.panel.state.made
-        return look_at(made, at) if made is not None else None

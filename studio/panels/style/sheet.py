@@ -39,9 +39,7 @@ class Sheet(Part):
         )
         self.vary.set_current("presets")
         self.draw = text_button(tr("Draw the sheet"), self.toggle, icon_name="grid")
-        self.note = label(
-            tr("Rows and columns are variations of your settings, drawn small in about a minute."), "dim", wrap=True
-        )
+        self.note = label("", "dim", wrap=True)
         self.grid = TileGrid(5, 3, most=128, name=tr("Contact sheet"))
         self.grid.hide()
         for part in (self.vary, self.draw, self.note, self.grid):
@@ -49,6 +47,7 @@ class Sheet(Part):
         self._job = -1
         self._looks: tuple[StyleLook, ...] = ()
         self._columns = 3
+        self._say()
         self.vary.changed.connect(lambda _: self._stale())
         self.grid.clicked.connect(self.adopt)
 
@@ -103,7 +102,25 @@ class Sheet(Part):
         self.panel.change(self.tr("Adopt from the sheet"), run=run, solo=solo, mute=mute)
         self.grid.set_selected((row, column))
 
+    def _say(self) -> None:
+        """What the rows and columns are."""
+        said = {
+            "presets": self.tr(
+                "Rows: balanced, fine texture, bold shapes, Gatys, neural-style. Columns: the style at a third, as it"
+                " is, three times as strong."
+            ),
+            "strength": self.tr(
+                "Rows: no smoothness, some, much. Columns: the style at a quarter, a half, as it is, twice as strong."
+            ),
+            "scale": self.tr(
+                "Rows: strokes of half the size to half as large again. Columns: the style at a third, as it is, three"
+                " times as strong."
+            ),
+        }
+        self.note.setText(said[self.vary.current()])
+
     def _stale(self) -> None:
+        self._say()
         self.grid.set_stale()
 
     def _tip(self, index: int) -> str:
