@@ -11,7 +11,7 @@ import msgspec
 
 from studio.base.errors import ModelError, StudioError
 from studio.cli.film import write_film
-from studio.cli.headless import ask, make_context, precision_of, shelf_of, tell
+from studio.cli.headless import ask, drive, make_context, precision_of, shelf_of, tell
 from studio.cli.pictures import check_picture_path, facts, is_folder, save, source
 from studio.cli.words import as_seed, directions_asset
 from studio.project.latents import Blend, Direction, Encoded, Frame, Key, Latent, Look, Part, Push, Seed, Walk
@@ -172,16 +172,24 @@ def morph(args: argparse.Namespace) -> int:
 
 def _strip(args: argparse.Namespace, ctx: Context, card: ModelCard, look: Look, latents: list[Latent]) -> str:
     """In-betweens in one row for each pair of neighbours, both ends shown."""
+    from studio.engine.explore.pace import straight, times
+    from studio.engine.explore.walks import at, with_frames
+
     count = max(2, args.count)
     pairs = list(zip(latents, latents[1:] + latents[:1] if args.loop else latents[1:], strict=False))
     # A row between two pictures is the same whichever curve leads through the others.
     curve: Literal["linear", "slerp"] = "slerp" if args.curve in (None, "slerp") else "linear"
+    speed: Literal["keys", "even"] = "even" if args.even else "keys"
     cells: list[Latent] = []
     for a, b in pairs:
-        for i in range(count):
-            t = i / (count - 1)
-            parts = (Part(latent=a, weight=1.0 - t), Part(latent=b, weight=t))
-            cells.append(Blend(parts=parts, curve=curve))
+        keys = (Key(latent=a, easing="linear"), Key(latent=b))
+        walk = with_frames(Walk(keys=keys, curve=curve, loop=False, speed=speed), count)
+        film = WalkFrames(model=card.sha256, precision=precision_of(args), walk=walk, look=look)
+        with ctx.scope() as scoped:
+            for time in drive(times(scoped, film)):
+                mix = at(straight(walk), time)
+                parts = tuple(Part(latent=(a, b)[k], weight=w) for k, w in zip(mix.keys, mix.weights, strict=True))
+                cells.append(Blend(parts=parts, curve=curve))
     request = Sheet(
         model=card.sha256,
         precision=precision_of(args),

@@ -88,6 +88,8 @@ def test_a_morph_goes_from_picture_to_picture(studio: Callable[..., Any], photos
         assert studio("encode", photo, "--reconstruction", back).code == 0
         assert np.array_equal(load_image(back).pixels, frame), "the ends of a morph are what the pictures become"
     strip = load_image(tmp_path / "s.png").pixels
+    weights = [p.weight for latent in request_in(tmp_path / "s.png").latents for p in latent.parts]
+    assert len(weights) == 6 and weights[0] == weights[-1] == 1.0, "both ends are the pictures themselves"
     assert strip.shape[1] > 4 * 32 and strip.shape[0] < 2 * 32
     again = tmp_path / "again.png"
     assert studio("render", tmp_path / "s.png", "--out", again).code == 0

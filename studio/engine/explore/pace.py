@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from studio.base.steps import Progress, Steps
-from studio.engine.explore.codes import Codes, Model, noise_of
+from studio.engine.context import Context
+from studio.engine.explore.codes import Codes, Model, noise_of, open_model
+from studio.engine.explore.directions import pushed, pusher
 from studio.engine.explore.draw import synthesize
 from studio.engine.explore.perception import Perception, perception
-from studio.engine.explore.walks import Step, key_frames, steps_of
+from studio.engine.explore.walks import Step, frame_count, key_frames, steps_of
 from studio.project.latents import Key, Walk
+from studio.project.requests import WalkFrames
 
 LOOKS = 16
 """Parts of the way from key to key."""
@@ -171,3 +174,20 @@ def _look(model: Model, codes: Codes, ws: Tensor) -> Tensor:
     noise, strength = noise_of(codes.look.noise, model.net)
     picture = synthesize(model.net, ws[None], noise, strength, min(model.net.resolution, LOOK_AT)).float()
     return picture.expand(-1, 3, -1, -1) if picture.shape[1] == 1 else picture
+
+
+def times(ctx: Context, request: WalkFrames) -> Steps[tuple[float, ...]]:
+    """Where on the walk, as it was timed, each frame of its film is (the same numbers unless the speed is even).
+
+    To be driven inside of ``ctx.scope()``; what :func:`~studio.engine.explore.walks.at` makes of a number are the
+    weights of the keys (of the :func:`straight` walk).
+    """
+    walk, frames = request.walk, range(frame_count(request.walk))
+    if walk.speed != "even" or len(walk.keys) < 2:
+        return tuple(float(frame) for frame in frames)
+    model = open_model(ctx, request.model, request.precision, request.look)
+    ready = yield from pusher(model, request.look.pushes)
+    codes, plain = Codes(model, request.look), straight(walk)
+    path = codes.path(plain)
+    pace = yield from even(model, codes, plain, lambda frame: pushed(path(frame), ready))
+    return tuple(pace(float(frame)) for frame in frames)

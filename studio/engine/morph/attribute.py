@@ -40,7 +40,8 @@ def make_attribute(ctx: Context, request: MakeAttribute) -> Steps[Attribute]:
     count = len(request.having) + len(request.lacking)
     having = yield from _rows(codes, request.having, 0, count)
     lacking = yield from _rows(codes, request.lacking, len(request.having), count)
-    basis = stats.components if stats.places == 1 else None
+    # The dimensions of an autoencoder are independent by training, those of w only along its components.
+    basis = stats.components if model.autoencoder is None else None
     found = find(having, lacking, basis)
     if found is None:
         raise StudioError(

@@ -12,8 +12,8 @@ Three steps, each made for few examples:
    for large-dimensional covariance matrices", 2004).  Two examples give rho = 1, the difference itself; many give a
    direction that leaves out what varies anyway.
 
-On principal components of the avatars, piles of 8 and 40 found directions that agree better with those of 2,000
-pictures than plain means do (cosine 0.68 for 0.60) and separate the other pictures better (81 % for 74 %).
+On the avatars, with an autoencoder of ours, piles of 8 found directions nearer to those of 7,000 pictures than the bare
+difference of means does (cosine 0.53 for 0.44), and tell other pictures apart better (87 % for 80 %).
 """
 
 from __future__ import annotations
