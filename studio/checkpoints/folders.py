@@ -55,11 +55,11 @@ def model_file(path: str | os.PathLike[str]) -> Path:
 
 
 def config_beside(path: Path) -> dict[str, Any]:
-    """The settings that stand beside a model file (``STEM.json`` or ``config.json``), or nothing.
+    """The settings that stand beside a model file (``STEM.json``, ``config.json``, pythae's), or nothing.
 
     They are a stranger's: whoever reads a value from them checks it.
     """
-    for name in dict.fromkeys((f"{path.stem}.json", "config.json")):
+    for name in dict.fromkeys((f"{path.stem}.json", "config.json", "model_config.json")):
         beside = path.with_name(name)
         try:
             if not beside.is_file() or beside.stat().st_size > _MAX_CONFIG:

@@ -80,6 +80,19 @@ def test_recognised_and_named(architecture: str, tmp_path: Path) -> None:
     assert type(card).from_json(card.to_json()) == card
 
 
+def test_pythae_folders(tmp_path: Path) -> None:
+    """Own networks have any names; the settings beside them tell who wrote the file.  Packed code is refused."""
+    torch.save({"model_state_dict": {f"{s}.body.0.weight": torch.zeros(4, 4) for s in ("encoder", "decoder")}},
+               tmp_path / "model.pt")  # fmt: skip
+    settings = {"name": "BetaVAEConfig", "input_dim": [3, 64, 64], "latent_dim": 16, "uses_default_encoder": False}
+    (tmp_path / "model_config.json").write_text(json.dumps(settings))
+    with pytest.raises(ModelError, match="pythae"):
+        load_model(tmp_path)
+    (tmp_path / "decoder.pkl").write_bytes(b"\x80\x04ccloudpickle.cloudpickle\n_make_skeleton_class\n)R.")
+    with pytest.raises(ModelError, match="contains a program, packed with cloudpickle"):
+        load_model(tmp_path / "decoder.pkl")
+
+
 def test_unknown_networks_list_their_tensors(tmp_path: Path) -> None:
     """What nobody knows: how many tensors and the first names; all of them in the details."""
     shapes = {f"strange.layer{i}.kernel": (4, 4) for i in range(30)}

@@ -73,6 +73,11 @@ def either(*tests: Callable[[Candidate], bool]) -> Callable[[Candidate], bool]:
     return lambda c: any(t(c) for t in tests)
 
 
+def _pythae_settings(c: Candidate) -> bool:
+    """The settings that pythae writes beside a model."""
+    return {"input_dim", "latent_dim", "name"} <= set(c.config) and str(c.config["name"]).endswith("Config")
+
+
 KINDS: tuple[Kind, ...] = (
     # -- generators of families that are not read
     Kind("lucidrains-stylegan2", "generator", "This is lucidrains' version of StyleGAN2, another network.", _NEVER,
@@ -133,7 +138,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("pythae", "autoencoder",
          "This is an autoencoder made with pythae, whose file does not say how its layers are joined.",
          "Its code would have to be run, which Latent Studio never does.",
-         both(match(r"^encoder\.(layers|conv_layers)\."), starts("encoder.embedding."), starts("decoder."))),
+         either(both(match(r"^encoder\.(layers|conv_layers)\."), starts("encoder.embedding."), starts("decoder.")),
+                both(starts("encoder.", "decoder."), _pythae_settings))),
     Kind("vae", "autoencoder", "This is a variational autoencoder of a kind that is not read.", _MORPH,
          either(starts("fc_mu."), starts("encoder.fc_mu."),
                 match(r"(^|\.)(log_?var|fc_(log)?var|embedding)\.weight$"))),
