@@ -16,6 +16,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 import torch
 
+from studio.base.steps import Steps
+
 Band = Literal["coarse", "middle", "fine"]
 
 
@@ -153,6 +155,17 @@ class Stylizer(Protocol):
         self, x: torch.Tensor, styles: Sequence[torch.Tensor] = (), weights: Sequence[float] = (), strength: float = 1.0
     ) -> torch.Tensor:
         """x ``[N, 3, H, W]`` RGB in [0, 1] of any size to the same shape; ``styles`` ``[1, 3, h, w]`` in [0, 1]."""
+
+    def stylize_steps(
+        self,
+        x: torch.Tensor,
+        styles: Sequence[torch.Tensor] = (),
+        weights: Sequence[float] = (),
+        strength: float = 1.0,
+        *,
+        tile: int = 1024,
+    ) -> Steps[torch.Tensor]:
+        """:meth:`stylize` in tiles of ``tile`` px that share the whole picture's statistics: the same outcome."""
 
 
 Statistics = Literal["stored", "own"] | float
