@@ -168,7 +168,7 @@ class VaeTrainer:
             told = self.codes.draw(self.factors[index], self.gen).to(x.device)
             mine = (torch.arange(len(x)) % 2 == 0)[:, None].to(x.device)
             z = torch.where(mine, z, told)
-        codes, wanted = self.further_codes(mu, index)
+        codes, wanted = self.further_codes(mu.detach(), index)
         with self.autocast():
             pictures = self.net.decode(torch.cat((z, codes)) if codes is not None else z)
         n = len(x)
