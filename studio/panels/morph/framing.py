@@ -78,9 +78,9 @@ class FrameSection(Section):
         self.fill.setToolTip(self.tr("What stands where the frame reaches outside of the picture"))
         self.colour = text_button("", self._choose_colour, tip=self.tr("The colour that fills"))
         self.colour.setFixedWidth(34)
-        self.seen = PictureView(self.tr("seen"), most=96)
-        self.made = PictureView(self.tr("reconstruction"), most=96)
-        self.error = PictureView(self.tr("difference"), most=96)
+        self.seen = PictureView(self.tr("seen"), most=86)
+        self.made = PictureView(self.tr("reconstruction"), most=86)
+        self.error = PictureView(self.tr("difference"), most=86)
         self.words = label("", "dim", wrap=True)
         self.large = text_button(
             self.tr("Reconstruct at full size"),

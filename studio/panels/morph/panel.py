@@ -56,6 +56,8 @@ class MorphPanel(LatentPanel):
         super().__init__(studio, attributes, walk, PadBoard(), parent)
         self._shown: MorphState | None = None
         self._compared: UInt8Image | None = None
+        self._fresh: MorphState | None = None
+        """The state that everything beside the picture was brought to."""
         walk.noise_loop.hide()
         walk.set_title(self.tr("Timeline settings"))
         walk.set_open(False)
@@ -160,8 +162,8 @@ class MorphPanel(LatentPanel):
         self.frame_section.large.setVisible(spatial)
         self.note.setText(
             self.tr(
-                "This model keeps a grid of codes for each picture: draws, single dimensions and a map would show "
-                "nothing there, so those tools rest. Morphing and reconstructing work at large sizes."
+                "This model keeps a grid of codes for each picture. Draws, dimensions and the map mean nothing there "
+                "and rest; morphing and reconstructing work at large sizes."
             )
             if spatial
             else ""
@@ -311,6 +313,7 @@ class MorphPanel(LatentPanel):
             self._refresh()
 
     def _refresh(self) -> None:
+        self._fresh = self.state
         self.padding.show()
         self.walking.show()
         self.traying.show()
@@ -322,7 +325,8 @@ class MorphPanel(LatentPanel):
 
     def settled(self) -> None:
         # While the hand is still moving the picture comes first; tiles and thumbnails would slow it down.
-        self._refresh()
+        if self._fresh is not self.state:
+            self._refresh()
 
     def _ask(self) -> None:
         request = self.request()

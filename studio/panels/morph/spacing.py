@@ -51,10 +51,9 @@ def measurer(sha: str, precision: Any, directions: Sequence[Direction]) -> Calla
 
 def density(values: npt.NDArray[Any], shift: float) -> npt.NDArray[np.float64]:
     """Counts of ``values`` (in sigmas) from -REACH to REACH around ``shift``, smoothed a little."""
-    counts, _ = np.histogram(values - shift, BINS, (-REACH, REACH))
-    smooth: npt.NDArray[np.float64] = np.convolve(
-        np.pad(counts.astype(float), 2, mode="edge"), (1, 2, 3, 2, 1), "valid"
-    )
+    at = np.floor((values - shift + REACH) * (BINS / (2 * REACH))).astype(np.int64)
+    counts = np.bincount(at[(at >= 0) & (at < BINS)], minlength=BINS).astype(float)
+    smooth: npt.NDArray[np.float64] = np.convolve(np.pad(counts, 2, mode="edge"), (1, 2, 3, 2, 1), "valid")
     return smooth
 
 
@@ -85,6 +84,9 @@ class Spacing(Role):
         self._measured: dict[tuple[str, Direction], tuple[npt.NDArray[np.float32], float]] = {}
         self._measuring: set[tuple[str, Direction]] = set()
         self._from: tuple[Latent, tuple[float, float]] | None = None
+        self._along: dict[Direction, npt.NDArray[Any]] = {}
+        """Where the data lies along each direction, in sigmas from its mean."""
+        self._shown_for: list[Direction] = []
         self._lassos = 0
         self._hovered = -1
         section.axes_chosen.connect(lambda x, y: panel.change(self.tr("Components of the map"), axis_x=x, axis_y=y))
@@ -138,6 +140,8 @@ class Spacing(Role):
             panel.live(wanted, "space")
         amounts = {p.direction.index: p.amount for p in panel.state.directions if p.direction.kind == "axis"}
         self.dimensions.set_amounts(amounts)
+        if self._shown_for != self.directions():
+            self._show_histograms()
         if self.space is not None:
             self._ask_code()
             self._ask_measures()
@@ -165,7 +169,6 @@ class Spacing(Role):
             self._measuring.update((sha, d) for d in missing)
             function = measurer(sha, self.panel.precision, missing)
             self.panel.call(function, self.tr("Measuring directions"), "measure")
-        self._show_histograms()
 
     # What comes back -----------------------------------------------------------------------------------------
 
@@ -181,6 +184,7 @@ class Spacing(Role):
             sha = self.panel.sha
             for direction, found in result.items():
                 self._measured[sha, direction] = found
+                self._along.pop(direction, None)
             self._show_histograms()
 
     def ended(self, key: str, job: int) -> None:
@@ -195,6 +199,7 @@ class Spacing(Role):
         components = [np.asarray(space.components[int(axis)], np.float32)[None] for axis in axes]
         self._axes = tuple(self.studio.assets.put_array(component) for component in components)
         self._mean = space.mu.mean(axis=0)
+        self._along.clear()
         self._code = None
         self.section.show_space(space, request.axis_x, request.axis_y, self.panel.attribute_titles())
         active = [int(d) for d in space.order if space.active[d]]
@@ -216,6 +221,7 @@ class Spacing(Role):
             self.section.map.set_place(self.place_of(self._code[1]))
 
     def _show_histograms(self) -> None:
+        self._shown_for = self.directions()
         space, mean = self.space, self._mean
         if space is None or mean is None:
             return
@@ -227,7 +233,9 @@ class Spacing(Role):
             if found is None or found[0].shape != mean.shape or found[1] <= 0:
                 continue
             vector, sigma = found
-            along = (space.mu - mean) @ vector / sigma
+            along = self._along.get(direction)
+            if along is None:
+                along = self._along[direction] = (space.mu - mean) @ vector / sigma
             here = float((code - mean) @ vector / sigma) - amounts.get(direction, 0.0)
             behind[direction] = density(along, here)
         self.panel.pushing.section.set_histograms(behind)

@@ -116,6 +116,7 @@ class Traying(Role):
         self._asked: Encode | None = None
         self._given_up: set[tuple[str, str, Frame | None]] = set()
         self._pairs: dict[tuple[str, str, Frame | None], UInt8Image] = {}
+        self._examples_shown: tuple[list[int], list[int]] = ([], [])
         self._loading: set[str] = set()
         self._back: Encode | None = None
         board.shelf_chosen.connect(self._choose_shelf)
@@ -212,16 +213,15 @@ class Traying(Role):
         return found
 
     def _show_examples(self) -> None:
-        latents = [DataPoint(index=i) for i in self.example_indices()]
-        self.board.examples.set_items(
-            Thumb(
-                f"{EXAMPLE}{latent.index}",
-                self.panel.thumbs.get(latent),
-                "",
-                self.tr("Example %1").replace("%1", str(latent.index + 1)),
+        indices = self.example_indices()
+        pictures = [self.panel.thumbs.get(DataPoint(index=i)) for i in indices]
+        if (indices, [id(picture) for picture in pictures]) != self._examples_shown:
+            self._examples_shown = (indices, [id(picture) for picture in pictures])
+            name = self.tr("Example %1")
+            self.board.examples.set_items(
+                Thumb(f"{EXAMPLE}{i}", picture, "", name.replace("%1", str(i + 1)))
+                for i, picture in zip(indices, pictures, strict=True)
             )
-            for latent in latents
-        )
         shown = self.panel.state.latent
         self.board.examples.set_current(f"{EXAMPLE}{shown.index}" if isinstance(shown, DataPoint) else None)
 

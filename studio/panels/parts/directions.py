@@ -149,7 +149,7 @@ class DirectionsSection(Section):
         """Show these directions (silently)."""
         before, self._pushes = self._pushes, pushes
         same = len(before) == len(pushes) and all(
-            (a.direction, a.name, a.first, a.last) == (b.direction, b.name, b.first, b.last)
+            (a.direction.kind, a.name, a.first, a.last) == (b.direction.kind, b.name, b.first, b.last)
             for a, b in zip(before, pushes, strict=False)
         )
         if not same:

@@ -179,6 +179,14 @@ class LatentPanel(GeneratorPanel):
         self.change(self.tr("Recall"), model=model, latent=latent, look=own, directions=directions, **more)
         return True
 
+    def shown(self) -> Latent | None:
+        """What is on the canvas, to be put somewhere; None (which is told) while nothing is."""
+        request = self.request()
+        if request is None:
+            self.studio.notify(self.tr("There is no picture on the canvas yet."))
+            return None
+        return request.latent
+
     def go(self, latent: Latent, text: str, drag: str = "", final: bool = True, **more: Any) -> None:
         """Show a latent, as one step of a gesture."""
         self.edit(text, drag, final, latent=latent, **more)

@@ -239,7 +239,9 @@ class Padding(Role):
 
     def add_current(self) -> None:
         """The picture on the canvas takes the next corner (the last one when all are taken)."""
-        self.put(len(self.value.corners), self.panel.state.latent)
+        latent = self.panel.shown()
+        if latent is not None:
+            self.put(len(self.value.corners), latent)
 
     def add_analogy(self) -> None:
         """D becomes B + C - A."""

@@ -128,7 +128,9 @@ class Piling(Role):
 
     def add_current(self, side: Side) -> None:
         """What is on the canvas goes on a pile."""
-        self.add(side, self.panel.state.latent)
+        latent = self.panel.shown()
+        if latent is not None:
+            self.add(side, latent)
 
     def add(self, side: Side, latent: Latent) -> None:
         """Put a latent on a pile (once), and take it from the other."""

@@ -84,7 +84,9 @@ class Walking(Role):
 
     def add_key(self, latent: Latent | None = None) -> None:
         """A latent (the present picture) becomes the next key."""
-        latent = self.panel.state.latent if latent is None else latent
+        latent = self.panel.shown() if latent is None else latent
+        if latent is None:
+            return
         keys = self.walk.keys
         key = msgspec.structs.replace(keys[-1], latent=latent, name="") if keys else Key(latent=latent)
         self.panel.change(self.tr("Add key"), walk=msgspec.structs.replace(self.walk, keys=(*keys, key)))
