@@ -29,6 +29,8 @@ MASK_SIDE = 512
 """The longer side of a painted mask in pixels."""
 LEAST_BRUSH, MOST_BRUSH = 4.0, 256.0
 _PLATE = 0.5
+_HERE, _ELSEWHERE = 0.3, 0.55
+"""The mask in hand shows by its colour, and by the dark around it: no single colour is seen on every picture."""
 _LIGHT_TOUCH = 0.25
 """The part of its size that the brush has at no pressure at all."""
 
@@ -39,14 +41,14 @@ def mask_shape(width: float, height: float) -> tuple[int, int]:
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def tinted(mask: Mask, colour: str, opacity: float = _PLATE) -> QImage:
-    """The mask as a translucent plate of one colour."""
+def tinted(mask: Mask, colour: str, opacity: float = _PLATE, outside: float = 0.0) -> QImage:
+    """The mask as a translucent plate of one colour; what lies outside of it is darkened by ``outside``."""
     tint = QColor(colour)
-    alpha = np.arange(256) * opacity
+    inside = np.arange(256) * opacity
     table = np.zeros((256, 4))
     for channel, value in enumerate((tint.blue(), tint.green(), tint.red())):
-        table[:, channel] = value * alpha / 255
-    table[:, 3] = alpha
+        table[:, channel] = value * inside / 255
+    table[:, 3] = inside + np.arange(255, -1, -1) * outside
     colours = np.ascontiguousarray(table.round().astype(np.uint8)[mask])
     height, width = mask.shape
     return QImage(colours.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
@@ -287,7 +289,7 @@ class MaskCanvas(Canvas):
                 assert mask is not None
                 # While the hand moves the bare strokes are enough.
                 soft = mask if self._stroke is not None else feathered(mask, self._feather)
-                self._soft = tinted(soft, self._colour)
+                self._soft = tinted(soft, self._colour, _HERE, _ELSEWHERE)
             painter.drawImage(place, self._soft)
         if self._painting and self._pointer is not None:
             self._draw_brush(painter, place)

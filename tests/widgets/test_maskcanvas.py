@@ -161,4 +161,7 @@ def test_tint() -> None:
     assert image.pixelColor(0, 0).alpha() == 0
     colour = image.pixelColor(1, 0)
     assert (colour.red(), colour.blue()) == (255, 0) and 125 <= colour.alpha() <= 128
+    dark = tinted(np.array([[0, 255]], np.uint8), "#ff8000", 0.3, 0.5)
+    assert dark.pixelColor(0, 0).alpha() in (127, 128) and dark.pixelColor(0, 0).red() == 0
+    assert dark.pixelColor(1, 0).alpha() in (76, 77) and dark.pixelColor(1, 0).red() == 255
     assert MASK_SIDE == 512

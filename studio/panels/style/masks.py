@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt
 
 from studio.base.errors import StudioError
 from studio.base.steps import UInt8Image
@@ -70,7 +70,6 @@ class Masking(Part):
         self.paint = text_button(
             tr("Paint where this style goes"), self._toggle, icon_name="hand", checkable=True, tip=tr("On the canvas")
         )
-        self.tools = QWidget()
         self.brush = ChipRow([("brush", tr("Brush")), ("eraser", tr("Eraser"))], name=tr("Tool"))
         self.brush.set_current("brush")
         self.brush.setToolTip(tr("X changes between them"))
@@ -221,7 +220,7 @@ class Masking(Part):
         self.panel.canvas.set_painting(True)
         self.panel.show_canvas()
         self.show(state)
-        self.panel.canvas.setFocus()
+        self.panel.canvas.setFocus(Qt.FocusReason.MouseFocusReason)  # the brush shows where the hand is
 
     def leave(self) -> None:
         """Put the brush away."""

@@ -236,7 +236,8 @@ class StylePanel(Panel):
         if not self._same_run(run):
             kept = self.running.known(run)
             more = {"made": run if kept else None, "kept": kept}
-        self.change(self.tr("Recall"), run=run, mode="run", solo=(), mute=(), content_name="", examples=(), **more)
+        name = self.state.content_name if run.content == self.state.run.content else ""
+        self.change(self.tr("Recall"), run=run, mode="run", solo=(), mute=(), content_name=name, examples=(), **more)
         return True
 
     def _same_run(self, run: Stylize) -> bool:

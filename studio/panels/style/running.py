@@ -132,7 +132,10 @@ class Running(Part):
             )
             self.bar.start.setToolTip(self.tr("Paint at the chosen size (Ctrl+Enter)"))
             self.bar.line.set_part(0.0)
-            self._say(self.panel.passing.ready_sentence(), warning=panel.passing.card is None)
+            said = panel.passing.ready_sentence()
+            if self.running:
+                said = self.tr("A run goes on meanwhile.") + " " + said
+            self._say(said, warning=panel.passing.card is None)
             return
         self.bar.start.setToolTip(self.tr("Start (Ctrl+Enter)"))
         self.bar.show_state(
@@ -409,8 +412,9 @@ class Running(Part):
     def known(self, run: Stylize) -> tuple[KeptIterate, ...]:
         """The iterates of a run that was finished before, so that recalling it shows its picture at once."""
         plain = msgspec.structs.replace(run, colours="style")
-        if plain in self._known:
-            return self._known[plain]
+        kept = self._known.get(plain, ())
+        if kept and self.studio.assets.has(kept[-1].picture):
+            return kept
         for item in self.studio.document.session.gallery:
             if item.request == plain:
                 return (KeptIterate(at=run.stop or 0, picture=item.picture),)

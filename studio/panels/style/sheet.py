@@ -31,12 +31,13 @@ class Sheet(Part):
         self.section = Section(tr("Contact sheet"), tr("click to adopt"), opened=False)
         self.vary = ChipRow(
             [
-                ("presets", tr("Presets × strength")),
-                ("strength", tr("Smoothness × strength")),
-                ("scale", tr("Stroke size × strength")),
+                ("presets", tr("Presets")),
+                ("strength", tr("Smoothness")),
+                ("scale", tr("Stroke size")),
             ],
             name=tr("What varies"),
         )
+        self.vary.setToolTip(tr("Against how strongly the style paints"))
         self.vary.set_current("presets")
         self.draw = text_button(tr("Draw the sheet"), self.toggle, icon_name="grid")
         self.note = label("", "dim", wrap=True)
