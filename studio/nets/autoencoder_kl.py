@@ -53,13 +53,20 @@ PLAN = {
 ``decoder_block_out_channels`` stands there too when the decoder's widths differ (finest first, like the encoder's)."""
 
 
+def _activation(name: str) -> Callable[[Tensor], Tensor]:
+    """The activation; in place where no gradient needs what was there (a norm's result, which is always new)."""
+    if ACTIVATIONS[name] is not F.silu:
+        return ACTIVATIONS[name]
+    return lambda x: F.silu(x, inplace=not torch.is_grad_enabled())
+
+
 class Residual(nn.Module):
     """Two normalised convolutions and a way around them (diffusers: ``ResnetBlock2D``)."""
 
     def __init__(self, n_in: int, n_out: int, plan: Mapping[str, Any]) -> None:
         super().__init__()
         groups = plan["norm_num_groups"]
-        self.act = ACTIVATIONS[plan["act_fn"]]
+        self.act = _activation(plan["act_fn"])
         self.norm1 = nn.GroupNorm(groups, n_in, EPS)
         self.conv1 = nn.Conv2d(n_in, n_out, 3, padding=1)
         self.norm2 = nn.GroupNorm(groups, n_out, EPS)
@@ -70,7 +77,7 @@ class Residual(nn.Module):
         """``[N, C, H, W]`` to ``[N, K, H, W]``."""
         h: Tensor = self.conv2(self.act(self.norm2(self.conv1(self.act(self.norm1(x))))))
         around: Tensor = x if self.conv_shortcut is None else self.conv_shortcut(x)
-        return around + h
+        return around + h if torch.is_grad_enabled() else h.add_(around)
 
 
 class Attention(nn.Module):
@@ -155,7 +162,7 @@ class Half(nn.Module):
     def __init__(self, n_in: int, n_out: int, widths: Sequence[int], plan: Mapping[str, Any], *, up: bool) -> None:
         super().__init__()
         self.up = up
-        self.act = ACTIVATIONS[plan["act_fn"]]
+        self.act = _activation(plan["act_fn"])
         kinds = plan["up_block_types" if up else "down_block_types"]
         layers = plan["layers_per_block"] + (1 if up else 0)
         order = list(reversed(widths)) if up else list(widths)

@@ -101,6 +101,19 @@ def test_kl_in_tiles_has_no_step() -> None:
     assert float(steps[seam - 3 : seam + 3].max()) < 2 * float(usual.max())
 
 
+def test_gradients_change_nothing() -> None:
+    """What is overwritten without gradients is kept with them; the numbers are the same, and they can be followed."""
+    net = make.kl()
+    x = torch.rand(1, 3, 16, 16) * 2 - 1
+    with torch.no_grad():
+        plain = net.decode(net.encode(x)[0])
+    leaf = x.clone().requires_grad_(True)
+    y = net.decode(net.encode(leaf)[0])
+    assert torch.equal(y, plain)
+    y.square().mean().backward()
+    assert leaf.grad is not None and float(leaf.grad.abs().sum()) > 0
+
+
 def test_roles() -> None:
     """Each is an autoencoder, and a generator with one layer."""
     for net in (tiny(), make.kl()):
