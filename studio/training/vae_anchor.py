@@ -77,3 +77,9 @@ class LabelCodes:
         held = mean + back * (z - mean)
         near = mean + COLOUR_SPREAD * torch.randn(n, self.dim, generator=gen)
         return torch.where(self.loose.bool(), near, held)
+
+    def between_colours(self, f: Tensor, other: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes of ``f`` with their colours ``t`` ``[N, 1]`` of the way to those of ``other``, and all the way."""
+        loose = torch.tensor([x.name.startswith(FINE_PREFIXES) for x in self.spec.factors])
+        there = self.mean(torch.where(loose, other, f))
+        return torch.lerp(self.mean(f), there, t), there

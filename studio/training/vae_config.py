@@ -65,6 +65,10 @@ class VaeConfig:
     anchor_weight: float = 0.0
     """With a label table: how strongly mu is pulled to the codes of the labels (see
     :mod:`studio.training.vae_anchor`); half of the pictures are then decoded from such codes (0: no supervision)."""
+    glide_weight: float = 0.0
+    """Anchored: weight of pictures whose colours are between two values.  A flat drawing is linear in its colours, so
+    the mean of a picture and of its recoloured self is the drawing in the mean colours: colours then glide, where a
+    decoder that has only seen pure ones jumps (0: left to the decoder)."""
     balance: float = 0.5
     """With a label table: how far pictures with rare values are drawn more often (0: not at all, 1: every value as
     often)."""
@@ -76,6 +80,8 @@ class VaeConfig:
     """Pictures before the patch critic begins."""
     adv_share: float = 0.75
     """In-betweens, edits and samples for each picture of the batch, while there is a critic or a guide."""
+    adv_made: float = 1.0
+    """Part of the reconstructions that the critic looks at."""
     lr_d: float = 1e-3
     r1_gamma: float = 1.0
     r1_every: int = 16

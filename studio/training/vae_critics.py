@@ -17,6 +17,8 @@ class PatchCritic(nn.Module):
             [nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in zip(before, widths, strict=True)]
         )
         self.heads = nn.ModuleList([nn.Conv2d(b, 1, 1) for b in widths[2:]])
+        for step in self.steps:
+            nn.init.kaiming_normal_(step.weight, a=0.2)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, 3, S, S]`` to the logits of all patches, float32."""
@@ -35,3 +37,16 @@ def latent_critic(latent_dim: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(latent_dim, 128), nn.LeakyReLU(0.2), nn.Linear(128, 128), nn.LeakyReLU(0.2), nn.Linear(128, 1)
     )
+
+
+def recoloured(x: Tensor, gen: torch.Generator, *, strength: float = 0.5) -> Tensor:
+    """Each picture ``[N, 3, H, W]`` through a random mixture of its channels and a random offset of its own.
+
+    What a critic sees, real and made pictures alike: it shall judge shapes and edges and not know a palette, or it
+    would forbid every colour between two of the data's.
+    """
+    n = len(x)
+    mix = torch.eye(3) + strength * torch.randn(n, 3, 3, generator=gen)
+    offset = 0.5 * strength * torch.randn(n, 3, 1, 1, generator=gen)
+    y = torch.einsum("nij,njhw->nihw", mix.to(x.device, x.dtype), x) + offset.to(x.device, x.dtype)
+    return y.contiguous(memory_format=torch.channels_last)

@@ -22,7 +22,7 @@ from studio.training.sheets import sheet
 from studio.training.trainer import half_precision_pays
 from studio.training.vae_anchor import LabelCodes
 from studio.training.vae_config import VaeConfig, by_resolution
-from studio.training.vae_critics import PatchCritic, latent_critic
+from studio.training.vae_critics import PatchCritic, latent_critic, recoloured
 from studio.training.vae_passes import decode_all, encode_all, psnr, reduced
 
 ACTIVE = 0.01
@@ -169,10 +169,12 @@ class VaeTrainer:
             mine = (torch.arange(len(x)) % 2 == 0)[:, None].to(x.device)
             z = torch.where(mine, z, told)
         codes, wanted = self.further_codes(mu.detach(), index)
+        gliding, halfway = self.gliding(x, index) if self.codes is not None and cfg.glide_weight else (z[:0], x[:0])
+        parts = [z, gliding] if codes is None else [z, gliding, codes]
         with self.autocast():
-            pictures = self.net.decode(torch.cat((z, codes)) if codes is not None else z)
+            pictures = self.net.decode(torch.cat(parts))
         n = len(x)
-        made = pictures[:n]
+        made, glided, pictures = pictures[:n], pictures[n : n + len(gliding)], pictures[n + len(gliding) :]
         rec = self.distance(made, x)
         out["reconstruction"] = float(rec.detach())
         loss = rec
@@ -182,6 +184,10 @@ class VaeTrainer:
             loss = loss + self.beta * kl.clamp_min(cfg.free_bits).sum()
         elif cfg.kind == "aae":
             loss = loss + cfg.latent_weight * losses.g_nonsaturating(self.latent_critic(mu))
+        if len(gliding):
+            glide = self.distance(glided, halfway)
+            out["glide"] = float(glide.detach())
+            loss = loss + cfg.glide_weight * glide
         if self.codes is not None:
             out["anchor"] = float(pull.detach())
             loss = loss + cfg.anchor_weight * pull
@@ -197,13 +203,14 @@ class VaeTrainer:
         if self.probe is not None and self.codes is None:
             self.follow_means(mu.detach(), index)
         if wanted is not None and self.guide is not None:
-            told = self.guide_loss(pictures[n : n + len(wanted)], wanted)
+            told = self.guide_loss(pictures[: len(wanted)], wanted)
             out["guide"] = float(told.detach())
             loss = loss + cfg.guide_weight * told
         if self.adversarial:
             self.critic.requires_grad_(False)
+            pictures = torch.cat((made[: int(cfg.adv_made * n)], pictures))
             with self.autocast():
-                adv = losses.g_nonsaturating(self.critic(pictures))
+                adv = losses.g_nonsaturating(self.critic(recoloured(pictures, self.gen)))
             self.critic.requires_grad_(True)
             out["generator"] = float(adv.detach())
             loss = loss + cfg.adv_weight * adv
@@ -216,7 +223,22 @@ class VaeTrainer:
             self.opts["probe"].zero_grad(set_to_none=True)
         if cfg.kind == "aae":
             out["latent_critic"] = self.latent_critic_step(mu.detach())
-        return out, pictures.detach() if codes is not None or self.adversarial else None
+        return out, pictures.detach() if self.adversarial else None
+
+    @torch.no_grad()
+    def gliding(self, x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes with colours between those of two pictures, for a quarter of the batch, and what they should show.
+
+        The recoloured picture at the other end is the averaged network's.
+        """
+        assert self.codes is not None
+        n = max(2, len(x) // 4)
+        f = self.factors[index]
+        t = torch.rand(n, 1, generator=self.gen)
+        z, there = self.codes.between_colours(f[:n], f[-n:], t)
+        with self.autocast():
+            end = self.ema.net.decode(there.to(x.device))
+        return z.to(x.device), torch.lerp(x[:n], end.clamp(-1, 1), t.view(n, 1, 1, 1).to(x.device))
 
     def distance(self, made: Tensor, x: Tensor) -> Tensor:
         """The reconstruction loss: a mean over batch, channels and pixels."""
@@ -332,7 +354,7 @@ class VaeTrainer:
         index = torch.multinomial(self.weights, n, replacement=True, generator=self.gen)
         real = to_float(self.pictures.images[index], self.device).contiguous(memory_format=torch.channels_last)
         with self.autocast():
-            logits = self.critic(torch.cat((real, fakes)))
+            logits = self.critic(recoloured(torch.cat((real, fakes)), self.gen))
         loss = losses.d_logistic(logits[:n], logits[n:])
         loss.backward()
         out = {"critic": float(loss.detach()), "real_sign": float(logits[:n].detach().sign().mean())}

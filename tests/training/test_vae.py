@@ -19,7 +19,7 @@ from studio.training.snapshot import load_snapshot
 from studio.training.vae import train_vae
 from studio.training.vae_anchor import LabelCodes, expected_largest
 from studio.training.vae_config import VaeConfig, by_resolution
-from studio.training.vae_critics import PatchCritic
+from studio.training.vae_critics import PatchCritic, recoloured
 from studio.training.vae_passes import psnr, reduced
 from studio.training.vae_trainer import VaeTrainer
 
@@ -207,6 +207,31 @@ def test_anchored_codes_follow_the_labels(folder: Path, tmp_path: Path) -> None:
         last = t.step(0.0)["anchor"]
     assert last < 0.7 * first
     assert not torch.equal(kl_per_dimension(*t.net.encode(torch.zeros(1, 3, 16, 16))), torch.zeros(1, 20))
+
+
+def test_colours_glide(folder: Path) -> None:
+    """A quarter of the way to another picture's colours: the code lies on the line, the target is the blend."""
+    data = load_pictures(folder, 16)
+    t = VaeTrainer(config(anchor_weight=0.05, glide_weight=0.5), data, torch.device("cpu"))
+    assert t.codes is not None and t.spec is not None
+    f = t.factors[:6]
+    z, there = t.codes.between_colours(f, t.factors[6:12], torch.full((6, 1), 0.25))
+    assert torch.allclose(z, 0.75 * t.codes.mean(f) + 0.25 * there)
+    hair = next(x for x in t.spec.factors if x.name == "hair")
+    block = slice(hair.start, hair.start + len(hair.values))
+    assert torch.equal(there[:, block], t.codes.mean(f)[:, block]), "shapes stay"
+    assert not torch.equal(there, t.codes.mean(f))
+    assert "glide" in t.step(0.0)
+
+
+def test_recoloured_keeps_shapes() -> None:
+    x = torch.zeros(2, 3, 4, 4)
+    x[:, 0, :, 2:] = 1.0
+    y = recoloured(x, torch.Generator().manual_seed(0))
+    assert torch.equal(y[..., :1].expand(2, 3, 4, 2), y[..., :2]) and torch.equal(
+        y[..., 2:3].expand(2, 3, 4, 2), y[..., 2:]
+    )
+    assert not torch.allclose(y[0], y[1])
 
 
 def test_settings_are_checked() -> None:
