@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from studio.base.errors import ModelError
 from studio.base.steps import Progress, Steps, run
 from studio.nets.tensors import fill
-from studio.nets.tiling import PAINTING, Moments, local, moments, pieces_of
+from studio.nets.tiling import LOOKING, Moments, local, moments, pieces_of
 from studio.nets.translator_ops import check_width, reflect_to, shape_of
 from studio.nets.vgg import VGG
 
@@ -103,7 +103,7 @@ class AdaIN(nn.Module):
             gathered = Moments()
             for piece, picture in pieces_of(self._picture(style), self.multiple, tile, margin):
                 gathered.add(piece.inner(self.encode(picture)))
-                yield Progress(0, 0, PAINTING)
+                yield Progress(0, 0, LOOKING)
             found = [share * part for part in deviation(*gathered.done(correction=1))]
             mixed = [a + b for a, b in zip(mixed, found, strict=True)] if mixed else found
         mean, std = mixed

@@ -24,8 +24,8 @@ from torch import Tensor
 from studio.base.steps import Progress, Steps
 from studio.nets.translator_ops import Norm, Pass
 
-PAINTING = "Painting"
-"""What is said of the progress."""
+PAINTING, LOOKING = "Painting", "Looking at the whole picture"
+"""What is said of the progress: of tiles that are painted, and of tiles whose statistics are gathered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ def over_tiles(
                     side = (pieces[-1].bottom * n_out, pieces[-1].right * n_out)
                     whole = inner.new_empty(inner.shape[0], inner.shape[1], *side)
                 piece.place(whole, n_out).copy_(inner)
-            yield Progress(done + 1, len(pieces), PAINTING if y is not None else f"{PAINTING} (looking)")
+            yield Progress(done + 1, len(pieces), PAINTING if y is not None else LOOKING)
         if not shared.settle():
             out = whole
     return out
