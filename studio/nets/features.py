@@ -122,7 +122,7 @@ class StudioFeatures(nn.Module):
         """
         if a.shape != b.shape:
             raise ValueError(f"pictures of one size are compared, not {list(a.shape)} and {list(b.shape)}")
-        names = [n for n in COMPARED if min(a.shape[2:]) >= 2 ** int(n[4])]
+        names = _compared(a)
         fa, fb = (self.features(v * 0.5 + 0.5, names) for v in (a, b))
         total = PIXEL_WEIGHT * (a - b).square().mean(dim=(1, 2, 3))
         for n in names:
@@ -130,9 +130,25 @@ class StudioFeatures(nn.Module):
             total = total + difference.square().sum(dim=1).mean(dim=(1, 2)) / len(names)
         return total
 
+    def signature(self, x: Tensor) -> Tensor:
+        """``[N, K]`` of pictures ``[N, 3, H, W]`` in [-1, 1]: the squared distance of two signatures is their
+        :meth:`perceptual_distance`, so that in a row of pictures each is looked at once."""
+        names = _compared(x)
+        found = self.features(x * 0.5 + 0.5, names)
+        parts = [x.flatten(1) * (PIXEL_WEIGHT / x[0].numel()) ** 0.5]
+        for n in names:
+            places = found[n].shape[2] * found[n].shape[3]
+            parts.append(_unit(found[n]).flatten(1) / (len(names) * places) ** 0.5)
+        return torch.cat(parts, dim=1)
+
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """All layers of :meth:`features`."""
         return self.features(x)
+
+
+def _compared(x: Tensor) -> list[str]:
+    """The layers that pictures of this size reach."""
+    return [n for n in COMPARED if min(x.shape[2:]) >= 2 ** int(n[4])]
 
 
 def _plan() -> list[tuple[str, int]]:

@@ -105,3 +105,14 @@ def test_gradient_leads_back(net: StudioFeatures, pictures: torch.Tensor) -> Non
         assert bool(x.grad.isfinite().all())
         adam.step()
     assert float(net.perceptual_distance(x.detach(), goal)) < 0.7 * start
+
+
+def test_signatures_are_as_far_apart_as_the_pictures() -> None:
+    from studio.nets.features import StudioFeatures
+
+    net = StudioFeatures()
+    gen = torch.Generator().manual_seed(0)
+    for size in (16, 48):
+        a, b = (torch.rand(2, 3, size, size, generator=gen) * 2 - 1 for _ in range(2))
+        found = (net.signature(a) - net.signature(b)).square().sum(dim=1)
+        torch.testing.assert_close(found, net.perceptual_distance(a, b), rtol=1e-4, atol=1e-6)

@@ -1,8 +1,9 @@
 """Even speed: the time of a walk bent so that the picture changes by the same amount from frame to frame.
 
-Between two keys the picture is drawn small at :data:`LOOKS` places, the perceptual distance from each to the next added
-up to the length of the way (the square root of the studio features' squared distance, so that lengths add), and frames
-are put at equal shares of it.  Every key keeps a frame of its own: keys move to the frame that is nearest to where they
+Between two keys the picture is drawn small at places that grow denser where it changes most (the longest stretch is
+halved until there are :data:`LOOKS`), the perceptual distance from each to the next added up to the length of the way
+(the square root of the studio features' squared distance, so that lengths add), and frames are put at equal shares of
+it.  Every key keeps a frame of its own: keys move to the frame that is nearest to where they
 lie on the whole way, so the ends, the keys and the seam of a loop stay exact and the speed differs between two
 stretches by no more than that rounding.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -28,8 +30,8 @@ from studio.engine.explore.walks import Step, frame_count, key_frames, steps_of
 from studio.project.latents import Key, Walk
 from studio.project.requests import WalkFrames
 
-LOOKS = 16
-"""Parts of the way from key to key."""
+FIRST, LOOKS = 8, 24
+"""Parts of the way from key to key: before the longest are halved, and after."""
 
 LOOK_AT = 64
 """Pictures are compared at this width: where something moves shows there too, and it is quick."""
@@ -51,17 +53,17 @@ class Pace:
     total: int
     closed: bool
     steps: tuple[Step, ...]
-    ways: tuple[Float64Array, ...]
-    """For each step the way that is behind at ``LOOKS + 1`` even times, from 0 to 1."""
+    ways: tuple[tuple[Float64Array, Float64Array], ...]
+    """For each step: times, and the share of the way that is behind at each; both rise from 0 to 1."""
 
     def __call__(self, frame: float) -> float:
         """Which frame of the walk as it was timed (with linear easing) is shown at this frame of the even film."""
         frame = frame % self.total if self.closed else min(max(frame, 0.0), float(self.total))
         ends = (*self.keys[: len(self.steps)], self.total)
         index = max(i for i in range(len(self.steps)) if frame >= ends[i])
-        step, way = self.steps[index], self.ways[index]
+        step, (times, behind) = self.steps[index], self.ways[index]
         share = (frame - ends[index]) / (ends[index + 1] - ends[index])
-        u = float(np.interp(share, way, np.linspace(0.0, 1.0, len(way))))
+        u = float(np.interp(share, behind, times))
         return step.first + u * step.frames
 
 
@@ -100,13 +102,13 @@ def even(model: Model, codes: Codes, walk: Walk, ws: Callable[[float], Tensor]) 
     eyes = perception(model)
     for i, step in enumerate(steps):
         key = _name(model, codes, walk, step, i)
-        way: Float64Array | None = model.ctx.cache.get(key)
-        if way is None:
-            way = yield from _measure(model, codes, ws, step, eyes, (i, len(steps)))
-            model.ctx.cache.put(key, way)
-        behind = np.concatenate(([0.0], np.cumsum(way)))
-        lengths.append(float(behind[-1]))
-        ways.append(_rising(way))
+        found: tuple[Float64Array, Float64Array] | None = model.ctx.cache.get(key)
+        if found is None:
+            found = yield from _measure(model, codes, ws, step, eyes, (i, len(steps)))
+            model.ctx.cache.put(key, found)
+        times, parts = found
+        lengths.append(float(parts.sum()))
+        ways.append((times, _rising(times, parts)))
     closed = walk.loop
     starts = share_frames(lengths, steps)
     total = steps[-1].first + steps[-1].frames
@@ -114,9 +116,9 @@ def even(model: Model, codes: Codes, walk: Walk, ws: Callable[[float], Tensor]) 
     return Pace(keys, total, closed, steps, tuple(ways))
 
 
-def _rising(way: Float64Array) -> Float64Array:
-    """The share of the way that is behind at each look, strictly rising from 0 to 1."""
-    floored = np.maximum(way, FLOOR * max(1e-12, float(way.mean())))
+def _rising(times: Float64Array, parts: Float64Array) -> Float64Array:
+    """The share of the way that is behind at each time, strictly rising from 0 to 1."""
+    floored = np.maximum(parts, FLOOR * max(1e-12, float(parts.sum())) * np.diff(times))
     behind = np.concatenate(([0.0], np.cumsum(floored)))
     behind = behind / behind[-1]
     behind[-1] = 1.0
@@ -156,18 +158,37 @@ def _measure(
     step: Step,
     eyes: Perception,
     place: tuple[int, int],
-) -> Steps[Float64Array]:
-    """Perceptual distances between ``LOOKS + 1`` places of a step, ``[LOOKS]``; one by one, as batches would round."""
-    out = np.zeros(LOOKS)
-    before: Tensor | None = None
-    for i in range(LOOKS + 1):
-        picture = _look(model, codes, ws(step.first + step.frames * i / LOOKS))
-        if before is not None:
-            with torch.no_grad():
-                out[i - 1] = float(eyes.distance(before, picture)[0].clamp_min(0.0).sqrt())
-        before = picture
-        yield Progress(place[0] * (LOOKS + 1) + i + 1, place[1] * (LOOKS + 1), "Finding an even speed")
-    return out
+) -> Steps[tuple[Float64Array, Float64Array]]:
+    """(Times ``[LOOKS + 1]`` from 0 to 1, perceptual distances between them ``[LOOKS]``) along a step.
+
+    Drawn one by one, as batches would be rounded otherwise.
+    """
+
+    def look(t: float) -> Tensor:
+        with torch.no_grad():
+            return eyes.glance(_look(model, codes, ws(step.first + step.frames * t)))
+
+    def told() -> Progress:
+        return Progress(place[0] * (LOOKS + 1) + len(seen), place[1] * (LOOKS + 1), "Finding an even speed")
+
+    times = [i / FIRST for i in range(FIRST + 1)]
+    seen: list[Tensor] = []
+    for t in times:
+        seen.append(look(t))
+        yield told()
+    with torch.no_grad():
+        parts = [eyes.step(a, b) for a, b in pairwise(seen)]
+    while len(parts) < LOOKS and sum(parts) > STILL:
+        k = max(range(len(parts)), key=parts.__getitem__)
+        t = (times[k] + times[k + 1]) / 2
+        middle = look(t)
+        with torch.no_grad():
+            halves = [eyes.step(seen[k], middle), eyes.step(middle, seen[k + 1])]
+        times.insert(k + 1, t)
+        seen.insert(k + 1, middle)
+        parts[k : k + 1] = halves
+        yield told()
+    return np.asarray(times), np.asarray(parts)
 
 
 def _look(model: Model, codes: Codes, ws: Tensor) -> Tensor:

@@ -25,6 +25,17 @@ class Perception:
         out: Tensor = self._net.perceptual_distance(shrink(a, LOOK_AT), shrink(b, LOOK_AT))
         return out
 
+    def glance(self, x: Tensor) -> Tensor:
+        """What :meth:`step` compares of a picture ``[1, 3, H, W]``; each picture of a row is looked at once."""
+        signature = getattr(self._net, "signature", None)
+        seen: Tensor = shrink(x, LOOK_AT) if signature is None else signature(shrink(x, LOOK_AT))
+        return seen
+
+    def step(self, a: Tensor, b: Tensor) -> float:
+        """The root of the distance of two glances (roots add up along a way, squares do not)."""
+        apart = self._net.perceptual_distance(a, b)[0] if a.ndim == 4 else (a - b).square().sum()
+        return float(apart.clamp_min(0.0).sqrt())
+
 
 def perception(model: Model) -> Perception:
     """The feature network on the model's device, made once."""
