@@ -50,7 +50,8 @@ def _match(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> npt.NDArra
     inverse = np.linalg.inv(root)
     # The optimal transport map between two normal distributions (symmetric).
     mapping = inverse @ _root(root @ cy @ root) @ inverse
-    return (((x - mx) @ mapping.T + my).astype(np.float32)).reshape(a.shape)
+    moved: npt.NDArray[np.float32] = ((x - mx) @ mapping.T + my).astype(np.float32).reshape(a.shape)
+    return moved
 
 
 def _root(c: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -64,7 +65,8 @@ def _histogram(a: npt.NDArray[np.uint8], b: npt.NDArray[np.uint8]) -> npt.NDArra
     target = np.cumsum(np.bincount(b.ravel(), minlength=256)) / b.size
     middle = below - 0.5 * np.diff(below, prepend=0.0)
     table = np.interp(middle, target, np.arange(256.0))
-    return (table + 0.5).astype(np.uint8)[a]
+    matched: npt.NDArray[np.uint8] = (table + 0.5).astype(np.uint8)[a]
+    return matched
 
 
 @operation(Recolour, doing="Changing the colours")

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from studio.base.errors import StudioError
 from studio.base.steps import Progress
-from studio.engine.style.masks import Regions
+from studio.engine.style.masks import Mix, Regions
 from studio.engine.style.network import Network
 from studio.engine.style.pictures import Size, fitted, resized
 from studio.engine.style.statistics import Measure, SlicedTerm, Term
@@ -32,7 +33,7 @@ PROBE_NOISE = 0.1
 KEPT_CONTENT = 1 << 30
 """Bytes of the content's activations that are kept for tiles; beyond that they are computed again."""
 
-Pause = Generator[Progress, None, None]
+Pause = Generator[Progress, Any, None]
 
 
 @dataclass(slots=True)
@@ -193,7 +194,7 @@ class Costs:
 
     # One evaluation ---------------------------------------------------------------------------------------------
 
-    def evaluate(self, x: Tensor, look: StyleLook, step: int) -> Generator[Progress, None, Evaluation]:
+    def evaluate(self, x: Tensor, look: StyleLook, step: int) -> Generator[Progress, Any, Evaluation]:
         """Value and gradient at picture ``x``; :meth:`prepare` comes before.  Yields between tiles only."""
         content, style = used_layers(look, self._net)
         lambdas = {w.name: w for w in look.layers}
@@ -253,14 +254,14 @@ class Costs:
         return Evaluation(grad, values)
 
     def _measure(
-        self, found: dict[str, Tensor], tile: Tile, active: list[tuple[str, int, Term, float]], mix: Regions.Mix
+        self, found: dict[str, Tensor], tile: Tile, active: list[tuple[str, int, Term, float]], mix: Mix
     ) -> None:
         for n, at, term, _ in active:
             f = found[n].detach()
             rows, columns = tile.owned(f, self._net.stride(n))
             term.measure(places(f[:, :, rows, columns]), self._mask(mix, at, n, tile, rows, columns))
 
-    def _mask(self, mix: Regions.Mix, at: int, n: str, tile: Tile, rows: slice, columns: slice) -> Tensor | None:
+    def _mask(self, mix: Mix, at: int, n: str, tile: Tile, rows: slice, columns: slice) -> Tensor | None:
         if mix.masks[at] is None:
             return None
         stride = self._net.stride(n)
@@ -290,7 +291,7 @@ class Costs:
         look: StyleLook,
         content: tuple[str, ...],
         active: list[tuple[str, int, Term, float]],
-        mix: Regions.Mix,
+        mix: Mix,
         values: dict[str, float],
     ) -> list[Tensor]:
         """The derivative of the sum of all terms with respect to each layer's activations, nought outside the tile."""

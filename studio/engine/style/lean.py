@@ -1,7 +1,7 @@
 """Any convolutional feature network, run so that only what its pictures' gradient needs is kept.
 
-The weights of a feature network never learn.  So a convolution need not keep what it was given, a ReLU keeps one byte
-a value (whether it is on) and average pooling nothing.  :class:`Lean` puts such forms in the place of the functions
+The weights of a feature network never learn.  So a convolution need not keep what it was given, a ReLU keeps what it
+gives, and average pooling nothing.  :class:`Lean` puts such forms in the place of the functions
 of torch while a network runs, whatever its code looks like; with ``low`` they work in bfloat16, which halves memory
 again and is several times faster where the processor multiplies in it.
 """
@@ -48,7 +48,7 @@ class Lean(TorchFunctionMode):
         if func in _CONV:
             return self._conv(func, *args, **kwargs)
         if func in _RELU:
-            return _LeanRelu.apply(args[0])
+            return _LeanRelu.apply(args[0], func in _INPLACE)
         if func in _AVERAGE and not kwargs and len(args) >= 2 and _pair(args[1]) == (2, 2) and len(args) == 2:
             return _LeanAverage.apply(args[0])
         return func(*args, **kwargs)
@@ -127,19 +127,22 @@ class _LeanConv(torch.autograd.Function):
 
 
 class _LeanRelu(torch.autograd.Function):
-    """Keeps one byte a value."""
+    """Keeps its outcome only (which the next layer, being lean, does not keep a second time)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        y = torch.clamp_min(x, 0)
-        if ctx.needs_input_grad[0]:
-            ctx.save_for_backward(y > 0)
+    def forward(ctx: Any, x: Tensor, inplace: bool) -> Tensor:
+        if inplace:
+            ctx.mark_dirty(x)
+            y = x.clamp_min_(0)
+        else:
+            y = torch.clamp_min(x, 0)
+        ctx.save_for_backward(y)
         return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
-        (on,) = ctx.saved_tensors
-        return grads[0] * on
+        (y,) = ctx.saved_tensors
+        return torch.ops.aten.threshold_backward(grads[0], y, 0), None
 
 
 class _LeanAverage(torch.autograd.Function):
@@ -153,7 +156,7 @@ class _LeanAverage(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         g = grads[0] * 0.25
-        n, c, h, w = ctx.size
+        h, w = ctx.size[2:]
         full = F.interpolate(g, scale_factor=2, mode="nearest")
         if full.shape[2:] != (h, w):
             full = F.pad(full, (0, w - full.shape[3], 0, h - full.shape[2]))
@@ -165,5 +168,14 @@ def _pair(value: Any) -> _Pair:
 
 
 _CONV = {F.conv2d, torch.conv2d}
-_RELU = {F.relu, torch.relu, F.relu_, torch.relu_, Tensor.relu, Tensor.relu_}
+_INPLACE = {F.relu_, torch.relu_, Tensor.relu_}
+_RELU = {F.relu, torch.relu, Tensor.relu, *_INPLACE}
 _AVERAGE = {F.avg_pool2d}
+
+
+@functools.cache
+def keep_freed_memory() -> bool:
+    """Let the allocator keep what is freed (see :func:`studio.training.config.keep_memory`), once for the program."""
+    from studio.training.config import keep_memory
+
+    return keep_memory()

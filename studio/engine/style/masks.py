@@ -54,8 +54,6 @@ class Mix:
 class Regions:
     """The masks of a run, read once."""
 
-    Mix = Mix
-
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._read: dict[str, Tensor] = {}

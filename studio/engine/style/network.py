@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from studio.base.errors import StudioError
 from studio.engine.context import Context
 from studio.engine.style.lean import Lean, multiplies_in_bf16
-from studio.engine.style.pictures import Size
+from studio.engine.style.pictures import Size, fitted, read, resized, tensor
+from studio.project.style import FIXED_FEATURES
 
 
 class Network:
@@ -28,12 +29,13 @@ class Network:
         self.net, self.device = net, torch.device(device)
         self.low = low and multiplies_in_bf16(device)
         self._pooling = pooling
-        names = getattr(net, "layer_names", None)
-        if names is None:
-            from studio.nets.features import LAYERS
-
-            names = LAYERS
-        self.layers: tuple[str, ...] = tuple(names)
+        self.layers: tuple[str, ...] = tuple(net.layer_names)
+        # A VGG is told how to pool and to mirror the picture at its borders, where its own zeros would show.
+        told = inspect.signature(net.features).parameters
+        self._told: dict[str, Any] = {"padding": "reflect"} if "padding" in told else {}
+        if "pooling" in told:
+            self._told["pooling"] = pooling
+            self._pooling = "network"
         self._strides: dict[str, int] = {}
         self._reach: dict[str, int] = {}
 
@@ -41,7 +43,7 @@ class Network:
         """Activations ``[1, C, h, w]`` of a picture ``[1, 3, H, W]`` in [0, 1]; bfloat16 when it works in that."""
         x = x.contiguous(memory_format=torch.channels_last)
         with self._manner():
-            return dict(self.net.features(x, list(names)))
+            return dict(self.net.features(x, list(names), **self._told))
 
     @contextmanager
     def _manner(self) -> Iterator[None]:
@@ -84,6 +86,10 @@ class Network:
     def _reach_of(self, name: str) -> int:
         if name in self._reach:
             return self._reach[name]
+        if hasattr(self.net, "halo"):
+            # What the network says, and one place more: pooling looks to one side.
+            self._reach[name] = int(self.net.halo([name])) + self.stride(name)
+            return self._reach[name]
         side = 64
         generator = torch.Generator().manual_seed(7)
         while True:
@@ -92,7 +98,7 @@ class Network:
                 x = torch.rand(1, 3, side, side, generator=generator).to(self.device).requires_grad_()
                 with torch.enable_grad():
                     # The sum over channels before cancelling: absolute contributions do not matter, only where.
-                    f = self.net.features(x, [name])[name]
+                    f = self.net.features(x, [name], **self._told)[name]
                     at = f.shape[2] // 2
                     picked = f[0, :, at, at]
                     (grad,) = torch.autograd.grad((picked * torch.linspace(0.5, 1.5, len(picked)).to(f)).sum(), x)
@@ -125,7 +131,7 @@ class _Pooling(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-_MAX = {F.max_pool2d, torch.max_pool2d, torch.nn.functional._max_pool2d}
+_MAX = {F.max_pool2d, torch.max_pool2d}
 _AVERAGE = {F.avg_pool2d}
 
 
@@ -135,19 +141,19 @@ def _window(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     return (size,) if stride is None or stride == size else (size, stride)
 
 
-def open_network(ctx: Context, model: str, *, low: bool, pooling: str) -> Network:
-    """The feature network of a request."""
-    net = ctx.features(model)
+CALIBRATED_AT = 256
+"""The longer side of the style picture in px that the network without learned weights is calibrated on."""
+
+
+def open_network(ctx: Context, model: str, *, low: bool, pooling: str, style: str = "") -> Network:
+    """The feature network of a request; the one without learned weights is calibrated on the ``style`` picture."""
+    net: Any = ctx.features(model)
+    if model == FIXED_FEATURES and style:
+        key = ("style features", style, ctx.device)
+        made = ctx.cache.get(key)
+        if made is None:
+            whole = tensor(read(ctx, style, "style picture"), ctx.device)
+            made = net.calibrated(resized(whole, fitted((whole.shape[2], whole.shape[3]), CALIBRATED_AT)))
+            ctx.cache.put(key, made, sum(p.nbytes for p in made.parameters()))
+        net = made
     return Network(net, ctx.device, low=low, pooling=pooling)
-
-
-def known_layers(network: Network, wanted: Sequence[str], what: str) -> tuple[str, ...]:
-    """Those of the wished layers that the network has, from shallow to deep; a sentence when there is none."""
-    found = tuple(n for n in network.layers if n in set(wanted))
-    if wanted and not found:
-        raise StudioError(
-            f"This feature network has none of the {what} layers that were asked for.",
-            f"It has {', '.join(network.layers)}.",
-            "Choose a preset, or another feature network.",
-        )
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator
 from typing import Any
@@ -17,7 +18,9 @@ from studio.engine.registry import operation
 from studio.engine.results import KeptPreview, StyleRun
 from studio.engine.style.colours import recolour
 from studio.engine.style.costs import Costs, Setting, used_layers
+from studio.engine.style.lean import keep_freed_memory
 from studio.engine.style.masks import Regions
+from studio.engine.style.needs import tile_for
 from studio.engine.style.network import Network, open_network
 from studio.engine.style.pictures import read, resized, tensor, to_uint8
 from studio.engine.style.pyramid import Scale, scales
@@ -58,17 +61,25 @@ def stylize(ctx: Context, request: Stylize) -> Steps[StyleRun]:
     changes the look from the next iteration on, or ends the run early (``stop``); both are in the result's
     ``info["run"]``, which makes the same picture again.
     """
-    run = _Run(ctx, request)
+    keep_freed_memory()
+    run = StyleTransfer(ctx, request)
     return (yield from run.steps())
 
 
-class _Run:
-    def __init__(self, ctx: Context, request: Stylize) -> None:
-        self.ctx, self.request, self.sent = ctx, request, request
+class StyleTransfer:
+    """One run.  ``light``: it keeps no iterates (thumbnails, contact sheets)."""
+
+    def __init__(self, ctx: Context, request: Stylize, *, light: bool = False) -> None:
+        self.ctx, self.request, self.sent, self.light = ctx, request, request, light
         self.started = time.perf_counter()
         self.device = torch.device(ctx.device)
+        styles = request.look.styles
         self.network: Network = open_network(
-            ctx, request.model, low=request.precision == "fast", pooling=request.pooling
+            ctx,
+            request.model,
+            low=request.precision == "fast",
+            pooling=request.pooling,
+            style=styles[0].picture if styles else "",
         )
         self.content_pixels = read(ctx, request.content, "content picture")
         self.content = tensor(self.content_pixels, self.device)
@@ -82,20 +93,21 @@ class _Run:
             request.statistic,
             request.scaling,
             request.seed,
-            tile=_tile(ctx, request),
+            tile=request.tile,
             parts=ctx.parts,
         )
 
     # The run ----------------------------------------------------------------------------------------------------
 
     def steps(self) -> Steps[StyleRun]:
-        first = self._look(0)
-        self._read_styles(first)
+        first = self.look(0)
+        self.read_styles(first)
         size = (self.content.shape[2], self.content.shape[3])
         levels = scales(self.request, size, self._need())
         total = levels[-1].end
         if self.request.stop:
             total = max(1, min(total, self.request.stop))
+        self.setting.tile = tile_for(self.ctx, self.request, self.network, levels[-1].size, self.layers())
         state = load(self.ctx, self.request)
         if state is None:
             state = self._begin(levels[0])
@@ -126,11 +138,11 @@ class _Run:
         if not self.shown:
             yield from self._say(self._preview(state))
         while state.at < min(level.end, total):
-            look = self._look(state.at)
+            look = self.look(state.at)
             if look is not ready:
-                self._read_styles(look)
+                self.read_styles(look)
                 yield from self._told(costs.prepare(look), state.at, total, phase)
-                if look is not self._look(state.at):
+                if look is not self.look(state.at):
                     continue
                 ready = look
             found = yield from self._told(costs.evaluate(state.x, look, state.at), state.at, total, phase)
@@ -191,7 +203,7 @@ class _Run:
 
     _looks: dict[int, StyleLook]
 
-    def _look(self, at: int) -> StyleLook:
+    def look(self, at: int) -> StyleLook:
         """The complete look at an iteration; the same object while nothing changes."""
         if not hasattr(self, "_looks"):
             self._looks = {}
@@ -203,13 +215,17 @@ class _Run:
 
     def _need(self) -> int:
         """The least side in px that all layers of the run want."""
+        return self.network.need(self.layers())
+
+    def layers(self) -> tuple[str, ...]:
+        """All layers that the run looks at, from shallow to deep."""
         names: set[str] = set()
         for look in (self.request.look, *(c.look for c in self.request.changes)):
             for part in used_layers(complete(look, self.network.layers), self.network):
                 names |= set(part)
-        return self.network.need(tuple(names))
+        return tuple(n for n in self.network.layers if n in names)
 
-    def _read_styles(self, look: StyleLook) -> None:
+    def read_styles(self, look: StyleLook) -> None:
         if not look.styles:
             raise StudioError("There is no style picture yet.", "", "Drop a style picture first.")
         for source in look.styles:
@@ -223,7 +239,7 @@ class _Run:
     def _begin(self, level: Scale) -> State:
         start, size = self.request.start, level.size
         if start.kind == "style":
-            whole = self.setting.styles[self._look(0).styles[0].picture]
+            whole = self.setting.styles[self.look(0).styles[0].picture]
         elif start.kind == "picture":
             whole = tensor(read(self.ctx, start.picture, "picture to begin with"), self.device)
         else:
@@ -249,13 +265,13 @@ class _Run:
 
     def _keep_every(self, state: State, level: Scale) -> int:
         """Every so many iterations an iterate is kept: fewer of large pictures, whose states are large."""
-        if self.request.keep <= 0:
+        if self.request.keep <= 0 or self.light:
             return 0
         pixels = level.size[0] * level.size[1]
         each = pixels * 3 * 4 * (4 if self.request.optimiser == "adam" else 24)
         most = max(1, KEPT_BYTES // each)
-        thinner = -(-(-(-level.count // self.request.keep)) // most)
-        return self.request.keep * thinner
+        wished = max(1, level.count // self.request.keep)
+        return self.request.keep * math.ceil(wished / most)
 
     def _keep(self, state: State, *, with_start: bool) -> KeptPreview:
         raw = self._picture(state)
@@ -267,7 +283,8 @@ class _Run:
 
     def _result(self, state: State) -> StyleRun:
         raw = self._picture(state)
-        self._keep(state, with_start=True)
+        if not self.light:
+            self._keep(state, with_start=True)
         seconds = time.perf_counter() - self.started
         run = msgspec.structs.replace(self.request, resume=None, tile=self.setting.tile or self.request.tile)
         info = {
@@ -280,12 +297,3 @@ class _Run:
         }
         losses = {name: tuple(curve) for name, curve in state.losses.items()}
         return StyleRun(self._coloured(raw), raw, tuple(self.kept), losses, seconds, info)
-
-
-def _tile(ctx: Context, request: Stylize) -> int:
-    """The side of the tiles: as asked for, or as memory asks for; smaller after it ran out."""
-    side = request.tile
-    if ctx.parts > 1:
-        longest = side or request.size
-        side = max(128, round(longest / ctx.parts**0.5))
-    return side
