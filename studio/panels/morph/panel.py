@@ -32,7 +32,10 @@ from studio.widgets.parts import ElidedLabel, label
 from studio.widgets.section import Inspector
 from studio.widgets.squarebox import SquareBox
 
-FIRST_CORNERS = 4
+CORNERS = (30, 4, 22, 17)
+"""Examples that a new pad begins with: four that differ in colour, hair and mood, none with glasses to begin with."""
+BEGIN = 0.2
+"""Where its point stands: near the first, so that the first picture is clear and already a morph."""
 FEW = 9
 """Attributes that are shown at once; the others wait behind a button."""
 
@@ -148,10 +151,12 @@ class MorphPanel(LatentPanel):
         if self.card is None or self.spatial:
             return {"pad": Pad(), "latent": Direct(), "directions": ()}
         count = self.data_count
-        corners: tuple[Latent, ...] = tuple(Seed(seed=i + 1) for i in range(FIRST_CORNERS))
-        if count >= FIRST_CORNERS:
-            corners = tuple(DataPoint(index=i * count // FIRST_CORNERS) for i in range(FIRST_CORNERS))
-        pad = Pad(corners=corners)
+        corners: tuple[Latent, ...] = tuple(Seed(seed=i + 1) for i in range(len(CORNERS)))
+        if count > max(CORNERS):
+            corners = tuple(DataPoint(index=i) for i in CORNERS)
+        elif count >= len(CORNERS):
+            corners = tuple(DataPoint(index=i * count // len(CORNERS)) for i in range(len(CORNERS)))
+        pad = Pad(corners=corners, x=BEGIN, y=BEGIN)
         return {"pad": pad, "latent": pad_latent(pad), "directions": self.first_directions()}
 
     def model_shown(self) -> None:

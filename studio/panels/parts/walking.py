@@ -37,6 +37,8 @@ class Walking(Role):
 
     keys = frozenset({"keys", "frames", "film", "length"})
 
+    panel: LatentPanel
+
     def __init__(self, panel: LatentPanel, section: WalkSection) -> None:
         super().__init__(panel)
         self.section = section
@@ -148,6 +150,9 @@ class Walking(Role):
         request = self.request(self.panel.own_size(PLAYED))
         if self.player.load(request):
             self.panel.live(request, "frames")
+            if self.walk.speed == "even":
+                # Frames come when the whole way has been measured; that takes seconds.
+                self.panel.canvas.set_caption(self.tr("finding an even speed …"))
 
     def _scrub(self, frame: int) -> None:
         if self.possible():
