@@ -137,7 +137,9 @@ def from_card(card: dict[str, Any]) -> Iterator[str]:
     """Words of a model that ships: titles and names of its attributes, the bands of its layers."""
     for group in card.get("label_groups", []):
         yield from (word for word in (group.get("title", ""), *group.get("names", [])) if word and word[0] != "#")
-    yield from (layer["band"] for layer in card.get("hyper", {}).get("layers", []))
+    hyper = card.get("hyper", {})
+    yield from (layer["band"] for layer in hyper.get("layers", []))
+    yield from (known["title"] for known in hyper.get("attributes", []) if known.get("title"))
 
 
 def ui_only(found: dict[str, list[str]]) -> dict[str, list[str]]:
