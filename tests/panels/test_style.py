@@ -512,7 +512,11 @@ def test_forecast(panel: StylePanel, studio: StyleStudio) -> None:
     with_pair(panel, studio)
     panel.forecasting._later.timeout.emit()
     request = studio.worker.last("style.forecast")[1]
-    assert isinstance(request, Forecast) and request.run == panel.request()
+    assert isinstance(request, Forecast) and request.run.size == 384 and request.run.content == panel.state.run.content
+    panel.settings.beta.value_changed.emit(3.0, True)
+    panel.board.pairs.value_changed.emit("relu1_1", "style", 0.3, True)
+    panel.forecasting._later.timeout.emit()
+    assert studio.worker.count("style.forecast") == 1, "what only weighs takes neither time nor memory"
     values = {"peak": 1.2e9, "available": 8e9, "seconds": 48.0, "tile": 0.0}
     studio.worker.answer("style.forecast", Numbers(values))
     said = panel.running.bar.said

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from studio.base.steps import Preview
 from studio.panels.style import StylePanel
 from studio.panels.style.masks import as_mask, fitted
 from studio.project.style import StyleSource
@@ -162,9 +163,14 @@ def test_a_run_puts_the_brush_away_and_masks_follow_it(panel: StylePanel, studio
     panel.masks.begin()
     panel.start()
     assert not panel.canvas.is_painting()
-    panel.masks._whole(255)
+    job, _ = studio.worker.last("style.run")
+    grows = picture(5, 48, 32)
+    studio.worker.preview.emit(job, Preview(grows, index=1))
+    panel.masks.begin()
+    assert panel.canvas.is_painting() and panel.canvas.image() is grows, "over the picture that grows"
+    panel.canvas.stroked.emit(stroke(255, 9))
     studio.run_files()
-    assert studio.worker.updates[-1][1].look.styles[0].mask == source(panel).mask
+    assert studio.worker.updates[-1][1].look.styles[0].mask == source(panel).mask != ""
 
 
 def test_masks_from_pictures() -> None:

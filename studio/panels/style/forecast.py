@@ -9,6 +9,7 @@ from PySide6.QtCore import QTimer, Signal
 
 from studio.base.errors import StudioError
 from studio.panels.style.part import Part
+from studio.panels.style.values import for_forecast
 from studio.project.style import Forecast
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Forecasting(Part):
     def want(self) -> None:
         """Ask soon, when the settings have come to rest."""
         run = self.panel.request()
+        run = for_forecast(run) if run is not None else None
         self._wanted = Forecast(model=run.model, precision=run.precision, run=run) if run is not None else None
         if self._wanted is None:
             self._say("", False)

@@ -147,6 +147,8 @@ class Masking(Part):
             part.setVisible(self.painting)
         for part in (self.feather, self.alpha, self.beta):
             part.setEnabled(bool(source.mask))
+        for each in styles:
+            self._mask(each.mask)  # asked for now, so that a missing one is told
         missing = any(s.mask in self._missing for s in styles)
         self.note.setText(
             self.tr("A mask of this project is missing; its style goes everywhere.")
@@ -158,10 +160,10 @@ class Masking(Part):
         self._show_masks(state)
 
     def _show_masks(self, state: StyleState) -> None:
-        """The overlay: all masks while one is painted (or the section is open), none otherwise."""
+        """The overlay: all masks while one is painted, none otherwise."""
         canvas = self.panel.canvas
         styles = shown_look(state.run).styles
-        seen = self.painting or (self.section.is_open() and any(s.mask for s in styles) and not self.panel.busy())
+        seen = self.painting
         if self._strokes:
             return  # what is painted is ahead of the session
         source = styles[self.index]
@@ -209,8 +211,10 @@ class Masking(Part):
             self.leave()
 
     def begin(self) -> None:
-        """Take the brush in hand: the content lies on the canvas, the mask over it."""
+        """Take the brush in hand: the mask lies over the content, or over the picture that grows."""
         state: StyleState = self.panel.state
+        if self.painting:
+            return
         if not state.run.content or not shown_look(state.run).styles:
             self.paint.setChecked(False)
             self.studio.notify(self.tr("A mask needs a content and a style. Drop two pictures first."))
@@ -247,12 +251,14 @@ class Masking(Part):
         return painted if painted is not None else np.full(self._shape(), 255, np.uint8)
 
     def _whole(self, shade: int) -> None:
+        self.begin()
         self._keep(
             np.full(self._shape(), shade, np.uint8), self.tr("Fill the mask") if shade else self.tr("Empty the mask")
         )
 
     def invert(self) -> None:
         """There instead of here."""
+        self.begin()
         self._keep(255 - self._current(), self.tr("Invert the mask"))
 
     def remove(self) -> None:
@@ -277,6 +283,7 @@ class Masking(Part):
 
     def _bring(self, read: Callable[[Any], Mask]) -> None:
         """A mask that is read beside the window."""
+        self.begin()
         index, text = self.index, self.tr("Load a mask")
 
         def keep(ctx: Any) -> tuple[str, Mask]:

@@ -79,7 +79,6 @@ class StylePanel(Panel):
         self.inspector = self._build_inspector()
         self.bank.changed.connect(self._picture_came)
         self.forecasting.changed.connect(self.running.show_bar)
-        self.masks.section.toggled.connect(lambda _: self.masks.show(self.state))
         self.canvas.mode_changed.connect(lambda _: self._compare())
         self.studio.worker.jobs_changed.connect(self._jobs_changed)
         self.show_all()
@@ -362,7 +361,8 @@ class StylePanel(Panel):
         """Picture, caption, and whether it was painted (and is not the content itself)."""
         content = self.bank.get(self.state.run.content)
         if self.masks.painting:
-            return content, self.tr("where the style goes"), False
+            grows = self.running.live if self.running.running else None
+            return (content if grows is None else grows), self.tr("where the style goes"), False
         if self.state.mode == "pass":
             painted = self.passing.picture
             if painted is not None:

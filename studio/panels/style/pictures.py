@@ -87,11 +87,11 @@ class Pictures(Part):
             image = bank.get(source.picture) if source is not None else None
             self.grid.show_slot(slot, image, caption, Theme.ACCENT, tip)
             slot.set_selected(len(styles) > 1 and index == self.selected)
-            slot.set_mark("hand" if source is not None and source.mask else "")
+            slot.set_mark("hand" if source is not None and source.mask and self.panel.uses_look() else "")
         several = len(styles) > 1
         self.which.setVisible(several)
         self.weight.setVisible(several)
-        self.scale.setVisible(bool(styles) and self.panel.uses_look())
+        self.scale.setVisible(bool(styles) and self.panel.uses_styles())
         self.add_style.setVisible(self.panel.uses_styles())
         if styles:
             source = styles[self.selected]

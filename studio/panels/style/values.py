@@ -209,6 +209,19 @@ def sheet_looks(look: StyleLook, layers: Sequence[str], vary: str) -> tuple[tupl
     return tuple(grid), 4
 
 
+def for_forecast(run: Stylize) -> Stylize:
+    """The run as far as time and memory depend on it: sliders that only weigh do not ask for another forecast."""
+    rows = tuple(
+        LayerWeight(name=row.name, content=float(row.content > 0), style=float(row.style > 0))
+        for row in run.look.layers
+    )
+    styles = tuple(
+        msgspec.structs.replace(s, weight=1.0, feather=12.0, alpha=1.0, beta=1.0, name="") for s in run.look.styles
+    )
+    look = StyleLook(styles=styles, layers=rows, alpha=float(run.look.alpha > 0))
+    return msgspec.structs.replace(run, look=look, changes=(), seed=0, colours="style", average=0.9, stop=0)
+
+
 def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
