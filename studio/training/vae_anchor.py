@@ -78,8 +78,12 @@ class LabelCodes:
         near = mean + COLOUR_SPREAD * torch.randn(n, self.dim, generator=gen)
         return torch.where(self.loose.bool(), near, held)
 
-    def between_colours(self, f: Tensor, other: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes of ``f`` with their colours ``t`` ``[N, 1]`` of the way to those of ``other``, and all the way."""
+    def between(self, f: Tensor, other: Tensor, t: Tensor, shapes: Tensor) -> tuple[Tensor, Tensor]:
+        """Codes a part ``t`` ``[N, 1]`` of the way from ``f`` to ``other``, and those of ``f`` in the colours of
+        ``other``.
+
+        Where ``shapes`` ``[N, 1]`` bool is false only the colours are on the way, and the shapes are those of ``f``.
+        """
         loose = torch.tensor([x.name.startswith(FINE_PREFIXES) for x in self.spec.factors])
-        there = self.mean(torch.where(loose, other, f))
-        return torch.lerp(self.mean(f), there, t), there
+        here, there = self.mean(f), self.mean(torch.where(loose, other, f))
+        return torch.lerp(here, torch.where(shapes, self.mean(other), there), t), there

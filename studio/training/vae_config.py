@@ -53,6 +53,8 @@ class VaeConfig:
     decay_to: float = 0.05
     reconstruction: str = "edges"
     """``edges``: Charbonnier distance of pixels and of their differences at three scales; ``l1``; ``mse``."""
+    mse_weight: float = 0.0
+    """Adds the mean squared error to it: what is missing altogether (a rare beard) counts more than what is soft."""
     beta: float = 2e-4
     warm: int = 20000
     """KL warm-up: ``beta`` rises from 0 over this many pictures."""
@@ -66,9 +68,9 @@ class VaeConfig:
     """With a label table: how strongly mu is pulled to the codes of the labels (see
     :mod:`studio.training.vae_anchor`); half of the pictures are then decoded from such codes (0: no supervision)."""
     glide_weight: float = 0.0
-    """Anchored: weight of pictures whose colours are between two values.  A flat drawing is linear in its colours, so
-    the mean of a picture and of its recoloured self is the drawing in the mean colours: colours then glide, where a
-    decoder that has only seen pure ones jumps (0: left to the decoder)."""
+    """Anchored: weight of in-betweens (0: left to the decoder).  A flat drawing is linear in its colours, so the mean
+    of a picture and of its recoloured self is the drawing in the mean colours: colours glide, and a shape stays what it
+    is until the other is nearer, instead of two shapes showing through each other."""
     balance: float = 0.5
     """With a label table: how far pictures with rare values are drawn more often (0: not at all, 1: every value as
     often)."""

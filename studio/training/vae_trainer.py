@@ -28,6 +28,9 @@ from studio.training.vae_passes import decode_all, encode_all, psnr, reduced
 ACTIVE = 0.01
 """A dimension is active when the variance of its mean over pictures exceeds this (Burda et al. 2016)."""
 
+BORDER = 0.47
+"""How far on the way to another picture a shape is held."""
+
 GUIDE_SIZE = 64
 
 
@@ -227,28 +230,32 @@ class VaeTrainer:
 
     @torch.no_grad()
     def gliding(self, x: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Codes with colours between those of two pictures, for a quarter of the batch, and what they should show.
+        """Codes between those of two pictures, for a quarter of the batch, and what they should show.
 
-        The recoloured picture at the other end is the averaged network's.
+        Half of them are on the way in their colours alone, the others in all; the latter come nearly to the middle,
+        where the nearer shape is still to be seen.  The recoloured picture at the other end is the averaged network's.
         """
         assert self.codes is not None
         n = max(2, len(x) // 4)
         f = self.factors[index]
-        t = torch.rand(n, 1, generator=self.gen)
-        z, there = self.codes.between_colours(f[:n], f[-n:], t)
+        shapes = (torch.arange(n) % 2 == 0)[:, None]
+        t = torch.rand(n, 1, generator=self.gen) * torch.where(shapes, BORDER, 1.0)
+        z, there = self.codes.between(f[:n], f[-n:], t, shapes)
         with self.autocast():
             end = self.ema.net.decode(there.to(x.device))
         return z.to(x.device), torch.lerp(x[:n], end.clamp(-1, 1), t.view(n, 1, 1, 1).to(x.device))
 
     def distance(self, made: Tensor, x: Tensor) -> Tensor:
         """The reconstruction loss: a mean over batch, channels and pixels."""
-        if self.cfg.reconstruction == "mse":
+        cfg = self.cfg
+        if cfg.reconstruction == "mse":
             return F.mse_loss(made, x)
-        if self.cfg.reconstruction == "l1":
+        if cfg.reconstruction == "l1":
             return F.l1_loss(made, x)
         e = (made - x).contiguous()
         # Errors need no more than 8 bits, and in half the memory they take a third less time.
-        return losses.reconstruction(e.bfloat16() if self.half else e, e.new_zeros(()))
+        loss = losses.reconstruction(e.bfloat16() if self.half else e, e.new_zeros(()))
+        return loss + cfg.mse_weight * e.square().mean() if cfg.mse_weight else loss
 
     # -- labels
 

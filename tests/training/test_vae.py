@@ -209,18 +209,24 @@ def test_anchored_codes_follow_the_labels(folder: Path, tmp_path: Path) -> None:
     assert not torch.equal(kl_per_dimension(*t.net.encode(torch.zeros(1, 3, 16, 16))), torch.zeros(1, 20))
 
 
-def test_colours_glide(folder: Path) -> None:
-    """A quarter of the way to another picture's colours: the code lies on the line, the target is the blend."""
+def test_in_betweens_glide_in_colour_and_hold_their_shape(folder: Path) -> None:
+    """A quarter of the way: codes on the line, and the end that is asked from the averaged network has f's shapes."""
     data = load_pictures(folder, 16)
-    t = VaeTrainer(config(anchor_weight=0.05, glide_weight=0.5), data, torch.device("cpu"))
+    t = VaeTrainer(config(anchor_weight=0.05, glide_weight=0.5, mse_weight=1.0), data, torch.device("cpu"))
     assert t.codes is not None and t.spec is not None
-    f = t.factors[:6]
-    z, there = t.codes.between_colours(f, t.factors[6:12], torch.full((6, 1), 0.25))
-    assert torch.allclose(z, 0.75 * t.codes.mean(f) + 0.25 * there)
+    f, g = t.factors[:6], t.factors[6:12]
+    shapes = (torch.arange(6) < 3)[:, None]
+    z, there = t.codes.between(f, g, torch.full((6, 1), 0.25), shapes)
+    assert torch.allclose(z[:3], 0.75 * t.codes.mean(f)[:3] + 0.25 * t.codes.mean(g)[:3])
+    assert torch.allclose(z[3:], 0.75 * t.codes.mean(f)[3:] + 0.25 * there[3:])
     hair = next(x for x in t.spec.factors if x.name == "hair")
     block = slice(hair.start, hair.start + len(hair.values))
     assert torch.equal(there[:, block], t.codes.mean(f)[:, block]), "shapes stay"
+    assert torch.equal(there[:, ~t.codes.loose.bool()], t.codes.mean(f)[:, ~t.codes.loose.bool()])
     assert not torch.equal(there, t.codes.mean(f))
+    x = torch.zeros(8, 3, 16, 16)
+    codes, target = t.gliding(x, torch.arange(8))
+    assert codes.shape == (2, 20) and target.shape == (2, 3, 16, 16)
     assert "glide" in t.step(0.0)
 
 
