@@ -90,11 +90,12 @@ def run(options: argparse.Namespace, folder: Path) -> int:
     waits: list[float] = []
     failures: list[str] = []
 
-    def landed(job: int, _request: object, _result: object) -> None:
+    def landed(job: int, *_: object) -> None:
         if job in asked:
             waits.append(1000 * (time.perf_counter() - asked.pop(job)))
 
     worker.finished.connect(landed)
+    worker.preview.connect(landed)  # a frame of a walk comes as a preview
     worker.failed.connect(lambda _job, _request, error: failures.append(error.sentence()))
 
     def wait(condition: Callable[[], bool], seconds: float) -> None:
@@ -104,11 +105,13 @@ def run(options: argparse.Namespace, folder: Path) -> int:
             time.sleep(0.001)
 
     def drag(what: str, request: Callable[[int], object]) -> None:
-        asked[worker.live("morph.picture", request(0))] = time.perf_counter()
-        wait(lambda: bool(waits) or bool(failures), 60.0)  # the model is opened and prepared
+        asked.clear()
+        waits.clear()
+        first = worker.live("morph.picture", request(0))
+        asked[first] = time.perf_counter()
+        wait(lambda: first not in asked or bool(failures), 60.0)  # opened, prepared, looked at
         wait(lambda: False, 0.3)
         waits.clear()
-        asked.clear()
         moves = [0]
 
         def step() -> None:

@@ -95,6 +95,26 @@ def test_a_decoder_that_would_draw_differently_stays_plain(monkeypatch: pytest.M
     net = Fragile()
     assert agreement(net, FastAutoencoder(net, torch.bfloat16)) < FAITHFUL
     assert prepared(net) is net
+
+
+def test_light_decoders_draw_with_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting(Spatial):
+        def decode(self, z: Tensor) -> Tensor:
+            threads.append(torch.get_num_threads())
+            return self.up(z)
+
+    threads: list[int] = []
     monkeypatch.setattr(drawing_fast, "probe_dtype", lambda device: torch.float32)
-    plain = Spatial()
-    assert prepared(plain) is plain
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        fast = prepared(Counting())
+        assert isinstance(fast, FastAutoencoder) and fast.light
+        threads.clear()
+        fast.decode(torch.zeros(1, 3, 8, 8))
+        assert threads == [1] and torch.get_num_threads() == 2
+        monkeypatch.setattr(drawing_fast, "LIGHT", 0.0)
+        heavy = Counting()
+        assert prepared(heavy) is heavy
+    finally:
+        torch.set_num_threads(before)
