@@ -464,7 +464,8 @@ class MainWindow(QMainWindow):
     def use_bookmark(self, mark: Bookmark) -> None:
         """Go to a bookmarked latent, in the workspace in front if it can."""
         if self.panel is None or not self.panel.accept_bookmark(mark):
-            self.show_panel("explore")
+            card = self.models.card(mark.model)
+            self.show_panel(HOME.get(card.role, "explore") if card is not None else "explore")
             if self.panel is not None:
                 self.panel.accept_bookmark(mark)
 

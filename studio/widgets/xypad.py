@@ -405,3 +405,16 @@ class XYPad(KeyboardFocus):
         painter.setPen(QColor(Theme.ON_ACCENT))
         place = QRectF(dot.x() - 8, dot.y() - 8, 16, 16)
         painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), "ABCD"[index])
+        if self._corners >= 2 and rect.width() >= 40:
+            self._draw_share(painter, rect, self.weights()[index])
+
+    def _draw_share(self, painter: QPainter, rect: QRectF, weight: float) -> None:
+        """How much of a corner is in the point."""
+        text = f"{weight:.0%}"
+        width = painter.fontMetrics().horizontalAdvance(text) + 8
+        place = QRectF(rect.right() - width - 2, rect.bottom() - 16, width, 14)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(Theme.colour(Theme.CANVAS, 0.7))
+        painter.drawRoundedRect(place, 4, 4)
+        painter.setPen(QColor(Theme.INK))
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), text)

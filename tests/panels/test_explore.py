@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from studio.base.steps import Loss, Preview
-from studio.engine.results import Array, Directions, Inversion, Numbers, Picture, Pictures
+from studio.engine.results import Array, Attribute, Directions, Inversion, Numbers, Picture, Pictures
 from studio.panels.explore import ExplorePanel
 from studio.panels.parts.pushing import merged
-from studio.project.latents import Direction, LabelValue, Look, MapPoint, Push, Seed, Stored
+from studio.project.latents import Blend, Direction, LabelValue, Look, MapPoint, Push, Seed, Stored
+from studio.project.morph import MakeAttribute
 from studio.project.requests import FilmStrip, FindDirections, Invert, PathLength, Render, Tiles, WalkFrames
 from studio.project.session import Bookmark, ModelRef
-from tests.panels.conftest import OTHER, SHA, PaperStudio, image
+from tests.panels.conftest import OTHER, SHA, PaperStudio, a_card, image
 
 
 @pytest.fixture
@@ -291,3 +292,37 @@ def test_controls_are_built_once_for_a_model(panel: ExplorePanel) -> None:
     panel.look.psi.value_changed.emit(0.2, True)
     assert panel.look.rows == rows, "a slider in the hand is never taken away"
     assert panel.state.look.noise.layers[3] == 2.0
+
+
+def test_the_pad_blends_seeds_and_goes_with_a_portable_model(panel: ExplorePanel, studio: PaperStudio) -> None:
+    asked = studio.worker.count("explore.pad")
+    panel.padding.add_current()
+    panel.padding.put(1, Seed(seed=9))
+    panel.padding.put(2, Stored(asset="c" * 64))
+    assert studio.worker.count("explore.pad") == asked, "a folded pad draws nothing"
+    panel.pad.set_open(True)
+    assert studio.worker.count("explore.pad") == asked + 1
+    panel.padding.pad.moved.emit(0.5, 0.0, True)
+    latent = panel.request().latent  # type: ignore[union-attr]
+    assert isinstance(latent, Blend) and [p.latent for p in latent.parts] == [Seed(seed=1), Seed(seed=9)]
+    panel.use_model(OTHER)
+    assert panel.state.pad.corners == (Seed(seed=1), Seed(seed=9)), "a stored code stays with its model"
+
+
+def test_a_direction_of_w_is_made_from_piles(panel: ExplorePanel, studio: PaperStudio) -> None:
+    for seed in range(4):
+        panel.piling.add("having" if seed % 2 else "lacking", Seed(seed=seed))
+    panel.piling.make("age")
+    request = studio.worker.last("explore.attribute")[1]
+    assert isinstance(request, MakeAttribute) and request.having == (Seed(seed=1), Seed(seed=3))
+    asset = studio.assets.put_array(np.eye(8, dtype=np.float32)[:1])
+    made = Attribute(asset, "age", 0.95, 1.0, np.ones(2, np.float32), -np.ones(2, np.float32), 0.0)
+    studio.worker.answer("explore.attribute", made)
+    assert panel.state.directions[-1].direction == Direction(kind="stored", asset=asset)
+    assert "clear" in panel.piling.section.words.text()
+
+
+def test_pictures_of_an_autoencoder_belong_elsewhere(panel: ExplorePanel, studio: PaperStudio) -> None:
+    studio.cards.append(a_card("f" * 64).changed(role="autoencoder"))
+    assert not panel.accept_request(Render(model="f" * 64, latent=Seed(seed=1)))
+    assert not panel.accept_bookmark(Bookmark(id="a", name="face", model="f" * 64, latent=Seed(seed=1)))

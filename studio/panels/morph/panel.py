@@ -263,6 +263,11 @@ class MorphPanel(LatentPanel):
     def resolve(self, item: str) -> Latent | None:
         return self.traying.resolve(item)
 
+    def random_latent(self) -> Latent:
+        if self.data_count:
+            return DataPoint(index=random.randrange(self.data_count))
+        return tempered(random.randrange(10_000), self.state.temperature)
+
     # Session to controls to request --------------------------------------------------------------------------
 
     def bare_look(self) -> Look:

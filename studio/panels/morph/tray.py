@@ -207,8 +207,8 @@ class Traying(Role):
             found = thumbnail(seen.image, 2 * SIDE)[..., :3].copy()
             small = thumbnail(seen.reconstruction, round(INSET * max(found.shape[:2])))[..., :3]
             high, wide = min(small.shape[0], found.shape[0]), min(small.shape[1], found.shape[1])
-            found[-high - 3 :, -wide - 3 :] = 16
-            found[-high:, -wide:] = small[:high, :wide]
+            found[: high + 3, -wide - 3 :] = 16
+            found[:high, -wide:] = small[:high, :wide]
             self._pairs[key] = found
         return found
 

@@ -6,6 +6,7 @@ can do.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from studio.panels.parts.pushing import Pushing, merged
 from studio.panels.parts.thumbs import Thumbs
 from studio.panels.parts.walk import WalkSection
 from studio.panels.parts.walking import Walking
-from studio.project.latents import Latent, Look
+from studio.project.latents import Latent, Look, Seed
 from studio.project.morph import MakeAttribute
 from studio.project.names import describe
 from studio.project.requests import FilmStrip, Render, WalkFrames
@@ -64,6 +65,10 @@ class LatentPanel(GeneratorPanel):
     def latent_of_picture(self, kept: Kept) -> Latent | None:
         """A picture from outside as a latent of this model; None when it cannot be one (which is told)."""
         raise NotImplementedError
+
+    def random_latent(self) -> Latent:
+        """A place that nobody chose."""
+        return Seed(seed=random.randrange(10_000))
 
     def resolve(self, item: str) -> Latent | None:
         """The latent of a thumbnail that was dragged inside the program; None for one that is not known here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 SIDE = 7
 """Tiles along a side."""
+MARKS = 16
+"""Bookmarks that the menu of a corner lists, the latest."""
 STRIP = 9
 """Pictures of an exported strip."""
 ROUND = (0, 1, 3, 2)
@@ -283,6 +286,15 @@ class Padding(Role):
         menu.addAction(
             self.tr("Put the picture on the canvas at %1").replace("%1", letter),
             lambda: self.put(corner, self.panel.state.latent),
+        )
+        marks = [mark for mark in self.studio.document.session.bookmarks if mark.model == self.panel.sha]
+        if marks:
+            inner = menu.addMenu(self.tr("A bookmark at %1").replace("%1", letter))
+            for mark in marks[-MARKS:]:
+                inner.addAction(mark.name, partial(self.put, corner, mark.latent))
+        menu.addAction(
+            self.tr("Something random at %1").replace("%1", letter),
+            lambda: self.put(corner, self.panel.random_latent()),
         )
         if corner < len(self.value.corners):
             name = describe(self.value.corners[corner], self.tr)
