@@ -7,6 +7,8 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
+from studio.project.style import PRESETS
+
 EPILOG = """\
 examples:
   studio                                              open the window
@@ -15,6 +17,7 @@ examples:
   studio mix --sources 1,5 --preset crossover:4 --out mixed.png
   studio walk --seeds 1,2,3 --frames 96 --loop --out loop.mp4
   studio invert photo.jpg --out found.png
+  studio style --content a.jpg --style b.jpg --style c.jpg:0.3 --layer relu3_1=0.5 --out d.png
   studio morph a.png b.png --frames 48 --loop --out m.webp
   studio attributes a.png --set glasses=2 --out b.png
   studio render found.png --out again.png             a picture that we exported carries its recipe
@@ -29,6 +32,7 @@ COMMANDS = (
     "walk",
     "invert",
     "directions",
+    "style",
     "morph",
     "encode",
     "sample",
@@ -149,10 +153,46 @@ def build() -> argparse.ArgumentParser:
 
     p = _command(sub, "info", "info:info", [common], "say what a file is")
     p.add_argument("file", metavar="FILE", help="a picture, recipe, project, model or file of directions")
+    _style_command(sub, [drawing])
     _morph_commands(sub, [drawing, model])
     _command(sub, "doctor", "doctor:doctor", [common], "check this installation")
     sub.add_parser("train", help="train a small model (studio train --help)", add_help=False)
     return parser
+
+
+def _style_command(
+    sub: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    p = _command(sub, "style", "style:style", parents, "a picture in the style of others")
+    p.add_argument("pictures", nargs="*", metavar="PICTURE|FOLDER", help="to be painted in one pass (needs --model)")
+    p.add_argument("--content", default="", metavar="FILE", help="the content picture of a run")
+    p.add_argument("--style", action="append", default=[], metavar="FILE[:WEIGHT]", help="a style picture; repeatable")
+    p.add_argument("--mask", action="append", default=[], metavar="FILE", help="where the style goes (white), or -")
+    p.add_argument("--style-scale", type=float, default=1.0, metavar="X", help="size of the strokes (default 1)")
+    p.add_argument("--preset", default="", metavar="P", help=f"{', '.join(f'“{n}”' for n in PRESETS)} or none")
+    p.add_argument(
+        "--layer", action="append", default=[], metavar="L=X", help="relu3_1=0.5 (style) or content:relu2_2=0.3"
+    )
+    p.add_argument("--alpha", type=float, default=None, metavar="X", help="weight of the content")
+    p.add_argument("--beta", type=float, default=None, metavar="X", help="weight of the style")
+    p.add_argument("--tv", type=float, default=None, metavar="X", help="weight of smoothness")
+    p.add_argument("--step", type=float, default=None, metavar="X", help="step size of Adam")
+    p.add_argument("--size", type=_size, default=0, metavar="PX", help="longer side (default 384; one pass: its own)")
+    p.add_argument("--statistic", choices=("gram", "covariance", "moments", "sliced"), default="", help="of a layer")
+    p.add_argument("--scaling", choices=("balanced", "gatys"), default="balanced", help="default: balanced")
+    p.add_argument("--model", default="", metavar="M", help="feature network, painting network, or fixed")
+    p.add_argument("--iterations", type=_size, default=0, metavar="N", help="of each size")
+    p.add_argument("--optimiser", choices=("adam", "lbfgs"), default="adam", help="default: adam")
+    p.add_argument("--pyramid", action=argparse.BooleanOptionalAction, default=True, help="grow from 64 px")
+    p.add_argument("--start", choices=("content", "noise", "style"), default="content", help="default: content")
+    p.add_argument(
+        "--colours", choices=("style", "luminance", "match", "histogram"), default="style", help="default: style"
+    )
+    p.add_argument("--strength", type=_share, default=1.0, metavar="0..1", help="in one pass (default 1)")
+    p.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    p.add_argument("--tile", type=_size, default=0, metavar="PX", help="side of exact tiles (default: as memory asks)")
+    p.add_argument("--overwrite", action="store_true", help="replace pictures that are in the folder already")
+    p.add_argument("--out", required=True, metavar="FILE|FOLDER", help="what to write")
 
 
 def _morph_commands(

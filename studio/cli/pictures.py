@@ -25,6 +25,7 @@ from studio.project import recipes
 from studio.project.latents import Latent, Look, Mixed, Seed, Stored
 from studio.project.recipes import Recipe
 from studio.project.requests import Matrix, ReadWs, Render, Sheet, WalkFrames
+from studio.project.style import Paint, Recolour, Stylize
 
 if TYPE_CHECKING:
     from studio.base.steps import UInt8Image
@@ -108,6 +109,12 @@ def render(args: argparse.Namespace) -> int:
     ctx = make_context(args)
     for note in recipes.install(recipe, ctx.assets):
         raise StudioError(note, "", "Use the project instead, which keeps everything.")
+    if isinstance(recipe.request, Stylize | Paint | Recolour):
+        from studio.cli.style import render as render_style
+
+        told = render_style(args, ctx, recipe.request)
+        tell(args, f"Wrote {told['out']}", told)
+        return 0
     card = _model_for(args, ctx, recipe.request.model, [ref.name for ref in recipe.models])
     request = _changed(args, recipe.request, card)
     told = write_any(ctx, card, request, Path(args.out))
