@@ -52,6 +52,7 @@ class Colouring(Part):
 
     def show(self, state: StyleState) -> None:
         self.chips.set_current(state.run.colours)
+        self.section.set_hint(self.tr("after the run, no new one") if state.mode == "run" else "")
 
     def get(self, picture: str, content: str) -> UInt8Image | None:
         """A picture of a run (asset, in the style's colours) in the colours of the session, asking for it."""

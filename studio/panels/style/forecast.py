@@ -42,6 +42,7 @@ class Forecasting(Part):
         self.warning = False
         self._asked: Forecast | None = None
         self._wanted: Forecast | None = None
+        self._job: int | None = None
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(PATIENCE_MS)
@@ -57,10 +58,17 @@ class Forecasting(Part):
         elif self._wanted != self._asked:
             self._later.start()
 
+    def stop(self) -> None:
+        """A run begins: what it takes is seen soon enough."""
+        self._later.stop()
+        if self._job is not None and self.panel.owns(self._job):
+            self.panel.cancel("forecast")
+            self._asked = None
+
     def _ask(self) -> None:
         if self._wanted is not None and self._wanted != self._asked:
             self._asked = self._wanted
-            self.panel.live(self._wanted, "forecast")
+            self._job = self.panel.live(self._wanted, "forecast")
 
     def _say(self, text: str, warning: bool) -> None:
         if (text, warning) != (self.text, self.warning):

@@ -472,8 +472,9 @@ class StylePanel(Panel):
     # Jobs ----------------------------------------------------------------------------------------------------
 
     def work_begins(self) -> None:
-        """Something that was asked for begins: thumbnails wait."""
+        """Something that was asked for begins: thumbnails and estimates wait."""
         self.board.stop_thumbs()
+        self.forecasting.stop()
 
     def work_ends(self) -> None:
         """It is over: thumbnails may go on."""

@@ -86,6 +86,7 @@ class Pictures(Part):
             tip = example if "style" in state.examples else self.tr("Whose hand paints. Click for more.")
             image = bank.get(source.picture) if source is not None else None
             self.grid.show_slot(slot, image, caption, Theme.ACCENT, tip)
+            slot.setVisible(self.panel.uses_styles())
             slot.set_selected(len(styles) > 1 and index == self.selected)
             slot.set_mark("hand" if source is not None and source.mask and self.panel.uses_look() else "")
         several = len(styles) > 1
