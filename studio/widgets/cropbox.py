@@ -77,7 +77,7 @@ class CropBox(KeyboardFocus):
     # -- geometry ----------------------------------------------------------------------------------------------
 
     def sizeHint(self) -> QSize:
-        return QSize(280, 190)
+        return QSize(280, 216)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(120, 120)

@@ -321,6 +321,8 @@ def test_a_direction_is_made_from_piles_and_spoken_of_in_words(panel: MorphPanel
     studio.worker.answer("morph.attribute", made)
     assert panel.state.directions[-1] == Push(direction=Direction(kind="stored", asset=asset), name="beard")
     assert "vague" in section.words.text() and "62" in section.words.text() and "2 and 2" in section.words.text()
+    panel.piling.section.cleared.emit()
+    assert "vague" in section.words.text(), "what was found stays to be read"
 
 
 # The latent space -----------------------------------------------------------------------------------------------------

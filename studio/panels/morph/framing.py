@@ -21,9 +21,9 @@ from studio.widgets.section import Section
 if TYPE_CHECKING:
     from studio.engine.results import Encoding
 
-FACE = 0.62
-"""Share of the shorter side that a face usually takes in a portrait, with some hair and neck."""
-FACE_AT = 0.42
+FACE = 0.9
+"""Share of the shorter side that head and shoulders usually take in a portrait."""
+FACE_AT = 0.46
 """How far down its middle usually is."""
 SURE, FAIRLY = 0.15, 0.4
 """Mean sigma below which an encoder is very, or fairly, sure."""

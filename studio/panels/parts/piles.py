@@ -73,7 +73,7 @@ class PilesSection(Section):
         self.make.setEnabled(ready)
         self.clear.setEnabled(bool(piles.having or piles.lacking))
         few = self.tr("Put at least %1 pictures on each pile.").replace("%1", str(LEAST))
-        if not ready or self.words.text() == few:
+        if self.words.text() in ("", few):
             self.set_words("" if ready else few)
 
     def set_words(self, text: str) -> None:
