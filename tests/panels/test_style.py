@@ -120,14 +120,20 @@ def test_a_new_project_opens_with_a_worked_example(panel: StylePanel, studio: St
     folder.mkdir()
     for name, shade in (("hill.png", 40), ("ink.png", 150), ("other.png", 90)):
         save_image(folder / name, picture(shade), recipe=None)
-    index = {
-        "contents": [{"file": "other.png", "title": "Other"}, {"file": "hill.png", "title": "Hill"}],
-        "styles": [{"file": "ink.png", "title": "Ink"}, {"file": "../settings.ini"}, {"file": "gone.png"}],
-        "pair": ["hill.png", "ink.png"],
-    }
+    (tmp_path / "outside.png").write_bytes(b"x")
+    pictures = [
+        {"kind": "content", "file": "hill.png", "name": "hill", "title": "Hill", "pairs": ["gone", "ink"]},
+        {"kind": "style", "file": "other.png", "name": "other", "title": "Other"},
+        {"kind": "style", "file": "ink.png", "name": "ink", "title": "Ink"},
+        {"kind": "style", "file": "gone.png", "name": "gone"},
+        {"kind": "style", "file": "../outside.png", "name": "outside"},
+        {"kind": "other", "file": "ink.png"},
+        "nothing",
+    ]
+    index = {"pictures": pictures}
     (folder / "index.json").write_text(json.dumps(index))
     example_room.examples.cache_clear()
-    assert [e.title for e in example_room.examples()] == ["Hill", "Ink", "Other"], "inside the folder, and there"
+    assert [e.title for e in example_room.examples()] == ["Hill", "Other", "Ink"], "inside the folder, and there"
     panel.activate()
     studio.run_files()
     assert panel.state.examples == ("content", "style") and panel.request() is not None

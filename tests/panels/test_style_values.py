@@ -121,3 +121,14 @@ def test_rows_of_one_style() -> None:
     with pytest.raises(IndexError):
         values.with_style(run, 3, weight=0.5)
     assert values.rows_from({("a", "style"): 1.0}, ("a",)) == (LayerWeight(name="a", style=1.0),)
+
+
+def test_the_examples_that_ship_are_known_to_translators() -> None:
+    from studio.panels.style.examples import TEXTS, examples, first_pair
+
+    found = examples()
+    if not found:
+        pytest.skip("this copy has no example pictures")
+    assert {example.title for example in found} <= set(TEXTS)
+    pair = first_pair()
+    assert pair is not None and (pair[0].kind, pair[1].kind) == ("content", "style")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,14 +14,30 @@ from studio.panels.style.values import Slot
 
 log = logging.getLogger(__name__)
 
+TEXTS = (
+    "Mountain lake",
+    "Still life",
+    "Portrait",
+    "Street at dusk",
+    "Night in swirls",
+    "Woodblock wave",
+    "Ink and mist",
+    "River in dots",
+    "Rose window",
+    "Red, yellow, blue",
+)
+"""The titles in ``resources/examples/index.json``, for the translation files."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One picture of ``resources/examples``."""
+    """One picture of ``resources/examples``; ``pairs`` names what goes well with it, the best first."""
 
     kind: Slot
     title: str
     path: Path
+    name: str = ""
+    pairs: tuple[str, ...] = ()
 
 
 def home() -> Path:
@@ -30,34 +45,37 @@ def home() -> Path:
     return paths.resources() / "examples"
 
 
-@lru_cache(maxsize=4)
-def examples(folder: Path | None = None) -> tuple[Example, ...]:
-    """Every example that is there, the pair to open with first; none where the folder or its list is missing."""
-    root = folder or home()
+@lru_cache(maxsize=1)
+def examples() -> tuple[Example, ...]:
+    """Every example that is there, in order; none where the folder or its list is missing."""
+    root = home()
     try:
-        index = json.loads((root / "index.json").read_text(encoding="utf-8"))
+        entries = json.loads((root / "index.json").read_text(encoding="utf-8"))["pictures"]
     except OSError:
         return ()
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError) as error:
         log.warning("the list of example pictures cannot be read: %s", error)
         return ()
-    kinds: tuple[tuple[Slot, str], ...] = (("content", "contents"), ("style", "styles"))
-    found: list[Example] = []
-    for kind, plural in kinds:
-        for entry in index.get(plural, ()):
-            name = _text(entry, "file") or _text(entry, "path") if isinstance(entry, Mapping) else str(entry)
-            path = root / name
-            if name and path.resolve().is_relative_to(root.resolve()) and path.is_file():
-                found.append(Example(kind, _text(entry, "title") or _text(entry, "name") or path.stem, path))
-    first = {str(name) for name in index.get("pair", ())} if isinstance(index.get("pair", ()), list) else set()
-    return tuple(sorted(found, key=lambda example: example.path.name not in first and example.path.stem not in first))
+    return tuple(found for entry in entries if (found := _example(root, entry)) is not None)
 
 
-def _text(entry: Any, key: str) -> str:
-    value = entry.get(key) if isinstance(entry, Mapping) else None
-    return value if isinstance(value, str) else ""
+def _example(root: Path, entry: Any) -> Example | None:
+    if not isinstance(entry, dict) or entry.get("kind") not in ("content", "style"):
+        return None
+    file = entry.get("file")
+    path = root / file if isinstance(file, str) else root
+    if not path.is_file() or not path.resolve().is_relative_to(root.resolve()):
+        return None
+    pairs = tuple(str(name) for name in entry.get("pairs", ()))
+    return Example(entry["kind"], str(entry.get("title", path.stem)), path, str(entry.get("name", "")), pairs)
 
 
-def first_of(kind: Slot, folder: Path | None = None) -> Example | None:
-    """The example that a new project opens with."""
-    return next((example for example in examples(folder) if example.kind == kind), None)
+def first_pair() -> tuple[Example, Example] | None:
+    """What a new project opens with: the first content, and the style that goes best with it."""
+    found = examples()
+    content = next((example for example in found if example.kind == "content"), None)
+    styles = {example.name: example for example in found if example.kind == "style"}
+    if content is None or not styles:
+        return None
+    best = next((styles[name] for name in content.pairs if name in styles), next(iter(styles.values())))
+    return content, best

@@ -13,7 +13,7 @@ from PySide6.QtGui import QGuiApplication, QIcon, QImageReader, QPixmap
 from PySide6.QtWidgets import QMenu
 
 from studio.base.steps import UInt8Image
-from studio.panels.style.examples import Example, examples, first_of
+from studio.panels.style.examples import Example, examples, first_pair
 from studio.panels.style.part import Part
 from studio.panels.style.slots import SlotGrid
 from studio.panels.style.values import place_for, shown_look, with_style
@@ -120,10 +120,8 @@ class Pictures(Part):
         state: StyleState = self.panel.state
         if state.run.content or shown_look(state.run).styles:
             return
-        for kind in ("content", "style"):
-            found = first_of(kind)  # type: ignore[arg-type]
-            if found is not None:
-                self.panel.bank.keep(found.path, found.title, partial(self._begun, kind))
+        for found in first_pair() or ():
+            self.panel.bank.keep(found.path, self.studio_text(found.title), partial(self._begun, found.kind))
 
     def _begun(self, kind: str, sha: str, _pixels: UInt8Image, title: str) -> None:
         session = self.studio.document.session
