@@ -117,6 +117,12 @@ class JohnsonTrainer:
         with torch.no_grad():
             # Starts as a grey picture instead of anything between black and white.
             cast(Tensor, self.net.deconv3.conv2d.bias).fill_(0.5)
+        if cfg.base:
+            base = JohnsonNet.from_state_dict(load_file(cfg.base), values="0-1")
+            try:
+                self.net.load_state_dict(base.state_dict())
+            except RuntimeError as exc:
+                raise StudioError(f"{Path(cfg.base).name} has another shape.", todo="Begin without it.") from exc
         self.ema = Ema(self.net, cfg.ema_images)
         self.opt = torch.optim.Adam(self.net.parameters(), lr=cfg.lr, betas=(0.9, 0.99), fused=device.type != "mps")
         self.style = style_picture(cfg.style, cfg.style_size).to(device)
@@ -244,7 +250,7 @@ def export_johnson(
     save_file(tensors, path, metadata={"name": name, "architecture": "johnson"})
     path.chmod(0o644)
     recipe = cfg.to_dict()
-    for key in ("style", "features"):
+    for key in ("style", "features", "base"):
         recipe[key] = Path(recipe[key]).name
     card: dict[str, Any] = {
         "name": name,
