@@ -247,6 +247,7 @@ def export_features(
     path = weights / f"{name}.safetensors"
     save_file(tensors, path, metadata={"name": name, "architecture": "studio-vgg"})
     path.chmod(0o644)
+    scores = {k.replace("-", "_").replace(" ", "_"): round(v, 4) for k, v in t.measure().items()}
     card: dict[str, Any] = {
         "name": name,
         "title": title or name,
@@ -256,7 +257,7 @@ def export_features(
         "hyper": {**net.hyper, "layer_names": list(net.layer_names), "normalised": True},
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "size": path.stat().st_size,
-        "scores": {**{k.replace("-", "_").replace(" ", "_"): round(v, 4) for k, v in t.measure().items()}, "held_out": len(t.held)},
+        "scores": {**scores, "held_out": len(t.held)},
         "training": {
             "task": f"naming the {len(state['classes'])} folders of {len(t.pictures)} photographs",
             "pictures_seen": state["seen"],
