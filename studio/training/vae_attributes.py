@@ -167,7 +167,8 @@ def measure(
     """How an attribute's slider behaves on codes ``[N, D]`` of held-out pictures, as ``judge`` reads what is decoded.
 
     For every attribute: ``turned_on`` by amount, the share of at most ``most`` pictures read as lacking it that have it
-    after +k sigma; ``turned_off``, the share of those having it that lack it after -k sigma; and, at the ``amount``
+    after +k sigma; ``turned_off``, the share of those having it that lack it after minus the middle
+    amount; and, at the ``amount``
     with the best ``turned_on``, ``others_changed``, the mean share of the *other columns'* attributes that are read
     differently than before, and ``columns_changed``, the same for every other column of the table (mouth, nose,
     colours, ...), which is stricter.  ``decode`` gives pictures of the judge's size.
@@ -198,7 +199,7 @@ def measure(
                     entry["columns_changed"] = round(
                         float((got[:, columns] != before[lacking][:, columns]).float().mean()), 4
                     )
-            if len(having):
+            if len(having) and k == amounts[len(amounts) // 2]:
                 off = table(attributes, read_factors(judge, decode(codes[having] - k * sigma * vector)))
                 entry["turned_off"][f"{k:g}"] = round(1 - float(off[:, i].float().mean()), 3)
         out[a.name] = entry

@@ -55,6 +55,9 @@ class VaeConfig:
     """``edges``: Charbonnier distance of pixels and of their differences at three scales; ``l1``; ``mse``."""
     mse_weight: float = 0.0
     """Adds the mean squared error to it: what is missing altogether (a rare beard) counts more than what is soft."""
+    focus: float = 1.0
+    """Aligned pictures: places whose error is above the mean of all places count more, at most this many times (1: all
+    places count alike), so that a small thing such as a beard is not lost in large flat areas."""
     beta: float = 2e-4
     warm: int = 20000
     """KL warm-up: ``beta`` rises from 0 over this many pictures."""

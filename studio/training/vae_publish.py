@@ -139,10 +139,12 @@ def score(net: VAE, data: Pictures, *, judge_steps: int = 1200, count: int = 800
     out["judge_on_real_held_out"] = judge_accuracy(spec, judge, small(x), truth)
     out["judge_on_reconstructions"] = judge_accuracy(spec, judge, small(made), truth)
     half = half_precision_pays(torch.device("cpu"))
-    for name, clean in (("attributes", False), ("attributes_cleaned", True)):
-        out[name] = measure(
-            attributes, found, judge, mu[:LOOKED_AT], lambda z: small(decode_all(net, z, half=half)), clean=clean
-        )
+
+    def drawn(z: Tensor) -> Tensor:
+        return small(decode_all(net, z, half=half))
+
+    out["attributes"] = measure(attributes, found, judge, mu[:LOOKED_AT], drawn)
+    out["attributes_cleaned"] = measure(attributes, found, judge, mu[:LOOKED_AT], drawn, clean=True, amounts=(4.0,))
     out["attributes_method"] = METHOD
     return out
 

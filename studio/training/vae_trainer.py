@@ -102,6 +102,8 @@ class VaeTrainer:
         """KL of each dimension on held-out pictures, nats, as of the last :meth:`measure`."""
         self.warning = ""
         """A sentence while the latent is found to have collapsed."""
+        self.places: Tensor | None = None
+        """Running mean of absolute errors by place; found anew by every session."""
         self.spare: dict[str, dict[str, Tensor]] = {}
         """Tensors of a larger or smaller network that this one was made of, by network."""
         self.steps = 0
@@ -245,6 +247,13 @@ class VaeTrainer:
             end = self.ema.net.decode(there.to(x.device))
         return z.to(x.device), torch.lerp(x[:n], end.clamp(-1, 1), t.view(n, 1, 1, 1).to(x.device))
 
+    @torch.no_grad()
+    def focus(self, e: Tensor) -> Tensor:
+        """Weights of places ``[1, 1, H, W]`` from the running mean of absolute errors around them."""
+        now = F.avg_pool2d(e.abs().mean(dim=(0, 1), keepdim=True), 9, stride=1, padding=4, count_include_pad=False)
+        self.places = now if self.places is None else self.places.lerp(now, 0.02)
+        return (self.places / self.places.mean()).clamp(1 / self.cfg.focus**0.25, self.cfg.focus)
+
     def distance(self, made: Tensor, x: Tensor) -> Tensor:
         """The reconstruction loss: a mean over batch, channels and pixels."""
         cfg = self.cfg
@@ -253,6 +262,8 @@ class VaeTrainer:
         if cfg.reconstruction == "l1":
             return F.l1_loss(made, x)
         e = (made - x).contiguous()
+        if cfg.focus > 1:
+            e = e * self.focus(e.detach())
         # Errors need no more than 8 bits, and in half the memory they take a third less time.
         loss = losses.reconstruction(e.bfloat16() if self.half else e, e.new_zeros(()))
         return loss + cfg.mse_weight * e.square().mean() if cfg.mse_weight else loss

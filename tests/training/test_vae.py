@@ -230,6 +230,17 @@ def test_in_betweens_glide_in_colour_and_hold_their_shape(folder: Path) -> None:
     assert "glide" in t.step(0.0)
 
 
+def test_focus_is_on_places_with_errors(folder: Path) -> None:
+    t = VaeTrainer(config(focus=6.0), load_pictures(folder, 16), torch.device("cpu"))
+    e = torch.full((2, 3, 16, 16), 0.01)
+    e[:, :, 6:10, 6:10] = 1.0
+    weights = t.focus(e)
+    assert weights.shape == (1, 1, 16, 16)
+    assert float(weights[0, 0, 8, 8]) > 2 > 1 > float(weights[0, 0, 0, 0])
+    assert float(weights.max()) <= 6
+    assert "reconstruction" in t.step(0.0)
+
+
 def test_recoloured_keeps_shapes() -> None:
     x = torch.zeros(2, 3, 4, 4)
     x[:, 0, :, 2:] = 1.0
