@@ -1,7 +1,7 @@
 """Drag to picture in Morph, through the worker.  ``python -m benchmarks.morph [--model NAME] [--seconds 6]``
 
-A hand drags the pad between four pictures, an attribute and the timeline, 60 moves a second; for every picture that
-comes back: the time from the move that asked for it to its arrival in the UI thread.  Then the parts: decoding (fast,
+A hand drags the pad between four pictures, then two, then an attribute, 60 moves a second; for every picture that comes
+back: the time from the move that asked for it to its arrival in the UI thread.  Then the parts: decoding (fast,
 exact, how alike they are), encoding, the look at a walk that an even speed needs, the statistics of the latent space.
 Goal (embedded model, 2 cores): p95 <= 50 ms.  Without an embedded autoencoder one of the same size with random weights
 stands in.
@@ -72,8 +72,8 @@ def run(options: argparse.Namespace, folder: Path) -> int:
 
     from benchmarks.live import percentile
     from studio.project.assets import AssetStore
-    from studio.project.latents import Blend, Direction, Encoded, Key, Latent, Look, Part, Push, Walk
-    from studio.project.requests import Render, WalkFrames
+    from studio.project.latents import Blend, Direction, Encoded, Latent, Look, Part, Push
+    from studio.project.requests import Render
     from studio.worker.bridge import Worker
 
     library, card = autoencoder(options.model, folder)
@@ -95,7 +95,6 @@ def run(options: argparse.Namespace, folder: Path) -> int:
             waits.append(1000 * (time.perf_counter() - asked.pop(job)))
 
     worker.finished.connect(landed)
-    worker.preview.connect(landed)  # a frame of a walk comes as a preview
     worker.failed.connect(lambda _job, _request, error: failures.append(error.sentence()))
 
     def wait(condition: Callable[[], bool], seconds: float) -> None:
@@ -156,12 +155,6 @@ def run(options: argparse.Namespace, folder: Path) -> int:
         return Render(model=card.sha256, latent=pictures[0], look=Look(psi=1.0, pushes=(push,)))
 
     drag(f"{kind} slider", attribute)
-    walk = Walk(keys=tuple(Key(latent=p) for p in pictures), speed="even")
-
-    def frame(i: int) -> WalkFrames:
-        return WalkFrames(model=card.sha256, walk=walk, look=look, first=i % 90, count=1)
-
-    drag("timeline, even speed", frame)
     worker.stop()
     parts(library, card, assets, pictures)
     sys.stdout.flush()

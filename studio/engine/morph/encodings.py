@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from studio.base.errors import StudioError
 from studio.base.steps import UInt8Image
 from studio.engine.context import Context
 from studio.engine.morph.framing import framed
+from studio.nets.drawing_fast import one_core
 from studio.nets.roles import Autoencoder
 from studio.project.latents import Encoded, Frame
 
@@ -93,7 +95,9 @@ def moments(ctx: Context, sha: str, net: Autoencoder, latent: Encoded, rows: int
     key = ("moments", sha, str(device_of(net)), latent.picture, latent.frame, width, height)
 
     def look() -> Moments:
-        return encode(plain(net), framed_picture(ctx, latent.picture, latent.frame, width, height))
+        pixels = framed_picture(ctx, latent.picture, latent.frame, width, height)
+        with one_core() if getattr(net, "light", False) else nullcontext():
+            return encode(plain(net), pixels)
 
     found: Moments = ctx.cache.make(key, look)
     return found
