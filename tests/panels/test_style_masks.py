@@ -159,6 +159,16 @@ def test_a_missing_mask_is_a_sentence(panel: StylePanel, studio: StyleStudio) ->
     assert "missing" in panel.masks.note.text() and panel.canvas.painted() is None
 
 
+def test_a_huge_mask_is_shown_small(panel: StylePanel, studio: StyleStudio) -> None:
+    huge = studio.assets.put_image(np.full((1500, 2100, 3), 255, np.uint8))
+    look = panel.state.run.look
+    look = msgspec.structs.replace(look, styles=(msgspec.structs.replace(look.styles[0], mask=huge),))
+    panel.change("", run=msgspec.structs.replace(panel.state.run, look=look))
+    studio.run_files()
+    panel.masks.begin()
+    assert panel.canvas.painted().shape == (366, 512) and source(panel).mask == huge, "the mask itself stays"
+
+
 def test_a_run_puts_the_brush_away_and_masks_follow_it(panel: StylePanel, studio: StyleStudio) -> None:
     panel.masks.begin()
     panel.start()

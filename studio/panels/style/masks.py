@@ -341,7 +341,12 @@ def _put(ctx: Any, mask: Mask) -> str:
 
 
 def _mask_reader(sha: str) -> Callable[[Any], Mask]:
-    return lambda ctx: as_mask(ctx.assets.image(sha))
+    def read(ctx: Any) -> Mask:
+        mask = as_mask(ctx.assets.image(sha))
+        # One from elsewhere may be huge; here it is painted on and softened while somebody watches.
+        return fitted(mask, mask_shape(mask.shape[1], mask.shape[0])) if max(mask.shape) > MASK_SIDE else mask
+
+    return read
 
 
 def _file_reader(path: Path, shape: tuple[int, int]) -> Callable[[Any], Mask]:

@@ -40,7 +40,7 @@ class Pictures(Part):
         self.selected = 0
         self._since_content = QElapsedTimer()
         self._icons: dict[Path, QIcon] = {}
-        self.section = Section(self.tr("Pictures"), self.tr("drop or paste"))
+        self.section = Section(self.tr("Pictures"), self.tr("drop, paste or click"))
         self.add_style = self.section.add_action(self.tr("+ style"), self.choose_more, self.tr("Add another style"))
         self.grid = SlotGrid()
         self.section.add(self.grid)
