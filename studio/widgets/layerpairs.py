@@ -33,7 +33,7 @@ Switch = Literal["solo", "mute"]
 COLUMNS: tuple[Column, Column] = ("content", "style")
 SWITCHES: tuple[Switch, Switch] = ("solo", "mute")
 
-HEAD, ROW, THUMB, NAME = 24, 42, 34, 56
+HEAD, ROW, THUMB, NAME = 22, 38, 32, 56
 _CELL, _SIDE, _GAP = 22, 18, 8
 _MOST = 10.0
 """What may be typed; a drag goes to 1."""
@@ -171,7 +171,7 @@ class LayerPairs(KeyboardFocus):
         """The rectangle of a slider."""
         room = (self.width() - self._left() - _GAP) / 2
         x = self._left() + column * (room + _GAP)
-        return QRectF(x, HEAD + row * ROW + 6, room - _SIDE, _CELL)
+        return QRectF(x, HEAD + row * ROW + 4, room - _SIDE, _CELL)
 
     def switch_rect(self, row: int, column: int, which: Switch) -> QRectF:
         """The rectangle of a small S or M."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 
 from studio.base.errors import StudioError
 from studio.base.steps import UInt8Image
@@ -102,6 +102,10 @@ class Masking(Part):
         self._missing: set[str] = set()
         self._strokes: dict[int, tuple[int, str, Mask]] = {}
         self._shown_for: tuple[Any, ...] = ()
+        self._reveal = QTimer(self)  # the section has its place when the layout has run
+        self._reveal.setSingleShot(True)
+        self._reveal.setInterval(0)
+        self._reveal.timeout.connect(lambda: panel.inspector.show_widget(self.section))
         canvas.stroked.connect(lambda mask: self._keep(mask, self.tr("Brush stroke")))
         canvas.brush_changed.connect(self._brush_by_key)
         canvas.painting_left.connect(self.leave)
@@ -220,6 +224,7 @@ class Masking(Part):
             self.studio.notify(self.tr("A mask needs a content and a style. Drop two pictures first."))
             return
         self.section.set_open(True)
+        self._reveal.start()
         self.paint.setChecked(True)
         self.panel.canvas.set_painting(True)
         self.panel.show_canvas()

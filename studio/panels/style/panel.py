@@ -42,6 +42,7 @@ class StylePanel(Panel):
     own_jobs = frozenset({"run", "paint_full"})
 
     canvas: MaskCanvas
+    inspector: Inspector
 
     def __init__(self, studio: Studio, parent: QObject | None = None) -> None:
         super().__init__(studio, parent)
