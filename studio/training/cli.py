@@ -6,32 +6,33 @@ import argparse
 import dataclasses
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from studio.base.errors import StudioError
-from studio.base.steps import Loss
+from studio.base.steps import Loss, Progress, Steps
+
+if TYPE_CHECKING:
+    from studio.training.stylegan2 import Trained
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="studio train", description="Train a small model on pictures of your own.")
     sub = parser.add_subparsers(dest="command", required=True)
     p = sub.add_parser("stylegan2", help="a StyleGAN2 generator", description="Train a StyleGAN2 generator.")
-    p.add_argument("--data", required=True, help="a folder or zip of pictures (with labels.csv for --anchor)")
-    p.add_argument("--out", required=True, help="name of the model; its working folder is runs/NAME unless --runs")
-    p.add_argument("--runs", default="runs", help="where working folders are (snapshots, logs, sample sheets)")
-    p.add_argument("--minutes", type=float, default=0.0, help="stop within this time (0: no limit)")
-    p.add_argument("--save-minutes", type=float, default=4.0, help="time between snapshots")
-    p.add_argument("--resume", action="store_true", help="continue from the last snapshot")
-    p.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps")
-    p.add_argument("--labels", default=None, help="another labels.csv")
     from studio.training.config import TrainConfig
+    from studio.training.features_config import FeaturesConfig
+    from studio.training.johnson_config import JohnsonConfig
+    from studio.training.vae_config import VaeConfig
 
-    for field in dataclasses.fields(TrainConfig):
-        name = "--" + field.name.replace("_", "-")
-        if isinstance(field.default, bool):
-            p.add_argument(name, action=argparse.BooleanOptionalAction, default=field.default)
-        else:
-            p.add_argument(name, type=type(field.default), default=field.default)
+    training_options(p, TrainConfig)
+    v = sub.add_parser("vae", help="an autoencoder", description="Train a variational (or other) autoencoder.")
+    training_options(v, VaeConfig)
+    f = sub.add_parser("features", help="a feature network", description="Train a feature network on named folders.")
+    training_options(f, FeaturesConfig)
+    j = sub.add_parser("johnson", help="a style network", description="Train a one-pass style network on one style.")
+    training_options(j, JohnsonConfig)
     e = sub.add_parser("export", help="an embedded model from a finished training", description="Score and export.")
     e.add_argument("--data", required=True, help="the pictures that it was trained on")
     e.add_argument("--out", required=True, help="name of the training (its folder in --runs)")
@@ -42,7 +43,29 @@ def _parser() -> argparse.ArgumentParser:
     e.add_argument("--about", default=None, help="JSON file with data, credit, licence, assumptions, training notes")
     e.add_argument("--judge-steps", type=int, default=1200, help="steps of the label judge (0: leave it out)")
     e.add_argument("--mapping-steps", type=int, default=0, help="anchored: last steps for the mapping alone")
+    m = sub.add_parser("measure", help="the scores of an exported autoencoder", description="Measure an autoencoder.")
+    m.add_argument("--model", required=True, help="NAME.safetensors")
+    m.add_argument("--data", required=True, help="the pictures that it was trained on; their held-out tenth is used")
+    m.add_argument("--judge-steps", type=int, default=1200, help="steps of the label judge (0: leave it out)")
     return parser
+
+
+def training_options(p: argparse.ArgumentParser, settings: type[Any]) -> None:
+    """What every training is told, and an option for each field of its ``settings`` (a dataclass)."""
+    p.add_argument("--data", required=True, help="a folder or zip of pictures (its labels.csv is used when it has one)")
+    p.add_argument("--out", required=True, help="name of the model; its working folder is runs/NAME unless --runs")
+    p.add_argument("--runs", default="runs", help="where working folders are (snapshots, logs, sample sheets)")
+    p.add_argument("--minutes", type=float, default=0.0, help="stop within this time (0: no limit)")
+    p.add_argument("--save-minutes", type=float, default=4.0, help="time between snapshots")
+    p.add_argument("--resume", action="store_true", help="continue from the last snapshot")
+    p.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps")
+    p.add_argument("--labels", default=None, help="another labels.csv")
+    for field in dataclasses.fields(settings):
+        name = "--" + field.name.replace("_", "-")
+        if isinstance(field.default, bool):
+            p.add_argument(name, action=argparse.BooleanOptionalAction, default=field.default)
+        else:
+            p.add_argument(name, type=type(field.default), default=field.default)
 
 
 def main(argv: list[str]) -> int:
@@ -52,7 +75,7 @@ def main(argv: list[str]) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        return _stylegan2(args) if args.command == "stylegan2" else _export(args)
+        return COMMANDS[args.command](args)
     except StudioError as exc:
         sys.stderr.write(exc.sentence() + "\n")
         return 1
@@ -65,10 +88,40 @@ def _say(text: str) -> None:
 
 def _stylegan2(args: argparse.Namespace) -> int:
     from studio.training.config import TrainConfig
-    from studio.training.data import load_pictures
     from studio.training.stylegan2 import train
 
-    cfg = TrainConfig.from_dict(vars(args))
+    return _train(args, TrainConfig.from_dict(vars(args)), train)
+
+
+def _vae(args: argparse.Namespace) -> int:
+    from studio.training.vae import train_vae
+    from studio.training.vae_config import VaeConfig
+
+    cfg = VaeConfig.from_dict(vars(args))
+    cfg.check()
+    return _train(args, cfg, train_vae)
+
+
+def _features(args: argparse.Namespace) -> int:
+    from studio.training.features import train_features
+    from studio.training.features_config import FeaturesConfig
+
+    return _train(args, FeaturesConfig.from_dict(vars(args)), train_features)
+
+
+def _johnson(args: argparse.Namespace) -> int:
+    from studio.training.johnson import train_johnson
+    from studio.training.johnson_config import JohnsonConfig
+
+    cfg = JohnsonConfig.from_dict(vars(args))
+    cfg.check()
+    return _train(args, cfg, train_johnson)
+
+
+def _train(args: argparse.Namespace, cfg: Any, train: Callable[..., Steps[Trained]]) -> int:
+    """Drive a training to its end or to a signal; ``train`` as :func:`studio.training.stylegan2.train`."""
+    from studio.training.data import load_pictures
+
     data = load_pictures(args.data, cfg.size, labels=args.labels)
     _say(f"{len(data)} pictures at {cfg.size} px")
     asked: list[int] = []
@@ -85,9 +138,13 @@ def _stylegan2(args: argparse.Namespace) -> int:
     )
     try:
         shown = 0
+        phase = ""
         while True:
             event = next(steps)
-            if isinstance(event, Loss) and event.step - shown >= 2000:
+            if isinstance(event, Progress) and event.phase != phase:
+                phase = event.phase
+                _say(phase)
+            if isinstance(event, Loss) and (event.step - shown >= 2000 or set(event.values) & HELD_OUT):
                 shown = event.step
                 _say(f"{event.step} " + " ".join(f"{k} {v:.4f}" for k, v in event.values.items()))
     except StopIteration as stop:
@@ -104,11 +161,42 @@ def _stylegan2(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     import json
 
-    from studio.training.publish import publish
+    from studio.training.snapshot import load_snapshot
 
     about = json.loads(Path(args.about).read_text("utf-8")) if args.about else {}
+    run = Path(args.runs) / args.out
+    state = load_snapshot(run / "snapshot.pt")
+    if state.get("trained") == "vae":
+        from studio.training.vae_publish import publish_vae
+
+        card = publish_vae(
+            state,
+            run,
+            Path(args.data),
+            Path(args.weights),
+            args.name,
+            title=args.title or args.name,
+            about=about,
+            judge_steps=args.judge_steps,
+        )
+        _say(json.dumps(card["scores"], indent=1))
+        return 0
+    if state.get("trained") == "features":
+        from studio.training.features import export_features
+
+        card = export_features(state, Path(args.data), Path(args.weights), args.name, title=args.title, about=about)
+        _say(json.dumps(card["scores"], indent=1))
+        return 0
+    if state.get("trained") == "johnson":
+        from studio.training.johnson import export_johnson
+
+        card = export_johnson(state, Path(args.data), Path(args.weights), args.name, title=args.title, about=about)
+        _say(json.dumps(card["scores"], indent=1))
+        return 0
+    from studio.training.publish import publish
+
     card = publish(
-        Path(args.runs) / args.out,
+        run,
         Path(args.data),
         Path(args.weights),
         args.name,
@@ -119,3 +207,25 @@ def _export(args: argparse.Namespace) -> int:
     )
     _say(json.dumps(card["scores"], indent=1))
     return 0
+
+
+def _measure(args: argparse.Namespace) -> int:
+    import json
+
+    from studio.training.vae_publish import measure_file
+
+    _say(json.dumps(measure_file(Path(args.model), Path(args.data), judge_steps=args.judge_steps), indent=1))
+    return 0
+
+
+HELD_OUT = {"active_units", "held-out accuracy", "held-out content"}
+"""Losses that come with a snapshot and are always shown."""
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "stylegan2": _stylegan2,
+    "vae": _vae,
+    "features": _features,
+    "johnson": _johnson,
+    "export": _export,
+    "measure": _measure,
+}
