@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,15 +66,18 @@ def latent_space(ctx: Context, request: LatentSpace) -> Steps[Space]:
     """
     started = time.perf_counter()
     sha, net = open_autoencoder(ctx, request.model, request.precision)
-    if request.pictures:
-        data = yield from _encoded(ctx, sha, net, request)
-    else:
-        data = _own(ctx, sha, net)
     stats = yield from w_stats(open_model(ctx, sha, request.precision))
-    found = describe(data, request.axis_x, request.axis_y, stats)
-    yield Progress(1, 1, "Looking at the latent space")
-    info = {**found.info, "ms": milliseconds(started), **_assets(ctx, stats, found)}
-    return Space(**{name: getattr(found, name) for name in Space.__dataclass_fields__ if name != "info"}, info=info)
+    key = ("latent space", sha, request.pictures)
+    described: Space | None = ctx.cache.get(key)
+    if described is None:
+        if request.pictures:
+            data = yield from _encoded(ctx, sha, net, request)
+        else:
+            data = _own(ctx, sha, net)
+        described = yield from describe(data)
+        ctx.cache.put(key, described)
+    found = on_axes(described, request.axis_x, request.axis_y, stats)
+    return replace(found, info={**found.info, "ms": milliseconds(started), **_assets(ctx, stats, found)})
 
 
 def _encoded(ctx: Context, sha: str, net: Autoencoder, request: LatentSpace) -> Steps[Data]:
@@ -114,8 +117,8 @@ def kl_of(mu: Float64Array, logvar: Float64Array) -> Float64Array:
     return 0.5 * (mu**2 + np.exp(logvar) - 1.0 - logvar)
 
 
-def describe(data: Data, axis_x: int, axis_y: int, stats: WStats) -> Space:
-    """The statistics of encoded data, without assets; ``stats`` say what a sigma of the model is."""
+def describe(data: Data) -> Steps[Space]:
+    """The statistics of encoded data, but for what :func:`on_axes` adds."""
     rows = data.rows()
     n, width = rows.shape
     flat_mu = data.mu.reshape(-1, width).astype(np.float64)
@@ -128,16 +131,12 @@ def describe(data: Data, axis_x: int, axis_y: int, stats: WStats) -> Space:
     edges = np.linspace(-REACH, REACH, BINS + 1)
     components, sigmas = principal(rows)
     shares = sigmas**2 / max(1e-12, float((sigmas**2).sum()))
-    at = [int(np.clip(axis, 0, len(components) - 1)) for axis in (axis_x, axis_y)]
-    places = np.sqrt(stats.places)  # a channel moves in all places alike
-    steps = np.maximum([stats.sigma(stats.direction(components[axis])) / places for axis in at], 1e-6)
-    points = (rows - rows.mean(axis=0)) @ components[at].T / steps
+    posterior = yield from expected(flat_mu, flat_logvar, edges)
     info: dict[str, Any] = {
         "criterion": f"variance of the means > {ACTIVE_VARIANCE}" if silent else f"KL > {ACTIVE_KL} nats",
         "pictures": n,
         "active": int(active.sum()),
         "kl": float("nan") if silent else float(kl.sum()),
-        "axes": tuple(at),
         "sure": not silent,
         "spatial": data.mu.ndim == 3,
     }
@@ -147,14 +146,29 @@ def describe(data: Data, axis_x: int, axis_y: int, stats: WStats) -> Space:
         active=active,
         order=np.argsort(-rank, kind="stable"),
         histograms=counts(flat_mu, edges).astype(np.float32),
-        posterior=expected(flat_mu, flat_logvar, edges).astype(np.float32),
+        posterior=posterior.astype(np.float32),
         edges=edges.astype(np.float32),
         components=components.astype(np.float32),
         shares=shares.astype(np.float32),
-        points=points.astype(np.float32),
-        steps=steps.astype(np.float32),
+        points=np.zeros((n, 2), dtype=np.float32),
+        steps=np.ones(2, dtype=np.float32),
         labels=data.labels,
         info=info,
+    )
+
+
+def on_axes(space: Space, axis_x: int, axis_y: int, stats: WStats) -> Space:
+    """The map along two of the components; ``stats`` say what a sigma of the model is."""
+    at = [int(np.clip(axis, 0, len(space.components) - 1)) for axis in (axis_x, axis_y)]
+    components = space.components[at].astype(np.float64)
+    places = np.sqrt(stats.places)  # a channel moves in all places alike
+    steps = np.maximum([stats.sigma(stats.direction(row)) / places for row in components], 1e-6)
+    points = (space.mu - space.mu.mean(axis=0, dtype=np.float64)) @ components.T / steps
+    return replace(
+        space,
+        points=points.astype(np.float32),
+        steps=steps.astype(np.float32),
+        info={**space.info, "axes": tuple(at)},
     )
 
 
@@ -189,7 +203,7 @@ def counts(mu: Float64Array, edges: Float64Array) -> Float64Array:
     return out
 
 
-def expected(mu: Float64Array, logvar: Float64Array, edges: Float64Array, most: int = 4096) -> Float64Array:
+def expected(mu: Float64Array, logvar: Float64Array, edges: Float64Array, most: int = 4096) -> Steps[Float64Array]:
     """Expected counts ``[D, B]`` of draws from the N distributions: exact, from the normal distribution function.
 
     More than ``most`` rows (the places of spatial latents) are thinned evenly and scaled up.
@@ -203,6 +217,7 @@ def expected(mu: Float64Array, logvar: Float64Array, edges: Float64Array, most: 
     means, sigmas = torch.from_numpy(mu), torch.from_numpy(np.maximum(np.exp(logvar / 2), 1e-6))
     for b, edge in enumerate(edges[1:-1], 1):
         below[:, b] = torch.special.ndtr((float(edge) - means) / sigmas).mean(dim=0).numpy()
+        yield Progress(b, len(edges) - 2, "Looking at the latent space")
     return np.asarray(np.diff(below, axis=1) * n)
 
 

@@ -95,6 +95,9 @@ def test_the_space_of_the_model_s_own_data(ctx: MorphContext) -> None:
     assert np.array_equal(found.labels["hat"], net.data_labels[:, 1].numpy())
     assert found.points.std(axis=0, ddof=1) == pytest.approx([1, 1], rel=1e-4)
     assert np.allclose(found.components @ found.components.T, np.eye(len(found.components)), atol=1e-5)
+    other = run(start(ctx, LatentSpace(model="vae", axis_x=3, axis_y=1)))
+    assert np.array_equal(other.points[:, 1], found.points[:, 1]) and other.info["axes"] == (3, 1)
+    ctx.cache.clear()
     again = run(start(ctx, LatentSpace(model="vae")))
     assert np.array_equal(again.points, found.points) and again.info["components"] == found.info["components"]
 
@@ -134,5 +137,5 @@ def test_histograms_count_what_lies_outside_at_the_ends() -> None:
     edges = np.linspace(-5, 5, 11)
     found = counts(np.array([[-9.0], [-5.0], [0.5], [5.0], [7.0]]), edges)
     assert found[0].tolist() == [2, 0, 0, 0, 0, 1, 0, 0, 0, 2]
-    standard = expected(np.zeros((3, 1)), np.zeros((3, 1)), edges)
+    standard = run(expected(np.zeros((3, 1)), np.zeros((3, 1)), edges))
     assert standard[0, 5] == pytest.approx(3 * 0.341345, abs=1e-4)
