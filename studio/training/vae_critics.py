@@ -13,12 +13,11 @@ class PatchCritic(nn.Module):
     def __init__(self, widths: tuple[int, ...] = (32, 64, 96, 128, 128)) -> None:
         super().__init__()
         before = (3, *widths[:-1])
-        self.steps = nn.ModuleList(
-            [nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in zip(before, widths, strict=True)]
-        )
-        self.heads = nn.ModuleList([nn.Conv2d(b, 1, 1) for b in widths[2:]])
-        for step in self.steps:
+        steps = [nn.Conv2d(a, b, 4, stride=2, padding=1) for a, b in zip(before, widths, strict=True)]
+        for step in steps:
             nn.init.kaiming_normal_(step.weight, a=0.2)
+        self.steps = nn.ModuleList(steps)
+        self.heads = nn.ModuleList([nn.Conv2d(b, 1, 1) for b in widths[2:]])
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, 3, S, S]`` to the logits of all patches, float32."""
