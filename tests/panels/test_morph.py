@@ -18,6 +18,7 @@ from studio.panels.morph import MorphPanel
 from studio.panels.morph.framing import face, square, whole
 from studio.panels.morph.sampling import COLUMNS
 from studio.panels.parts.blending import pad_latent, tempered
+from studio.project.assets import AssetStore
 from studio.project.latents import Blend, DataPoint, Direct, Direction, Encoded, Frame, Key, Push, Seed
 from studio.project.morph import Encode, LatentSpace, MakeAttribute
 from studio.project.requests import FilmStrip, ReadWs, Render, Sheet, Tiles, WalkFrames
@@ -353,6 +354,8 @@ def test_dragging_the_map_moves_the_picture_and_nothing_else_of_it(charted: Morp
     start = charted.state.latent
     space = charted.spacing.space
     assert space is not None
+    studio.assets.close()
+    studio.assets = AssetStore()  # another project was opened after the map was drawn
     for x, final in ((0.5, False), (1.0, False), (1.0, True)):
         charted.spacing.section.map.moved.emit(x, -1.0, final)
     made = charted.state.latent

@@ -195,9 +195,6 @@ class Spacing(Role):
         if request != self._asked:
             return
         self.space, self._space_of = space, request
-        axes = space.info.get("axes", (request.axis_x, request.axis_y))
-        components = [np.asarray(space.components[int(axis)], np.float32)[None] for axis in axes]
-        self._axes = tuple(self.studio.assets.put_array(component) for component in components)
         self._mean = space.mu.mean(axis=0)
         self._along.clear()
         self._code = None
@@ -264,14 +261,15 @@ class Spacing(Role):
 
     def _moved(self, x: float, y: float, final: bool) -> None:
         space = self.space
-        if space is None or len(self._axes) != 2:
+        if space is None:
             return
         if self._from is None:
+            self._axes = self._kept_axes(space)
             place = self.place_of(self._code[1]) if self._code is not None else None
             asset = str(space.info.get("mean", ""))
-            if place is not None:
+            if place is not None and self.panel.request() is not None:
                 self._from = (self.panel.state.latent, place)
-            elif asset:
+            elif asset and self.studio.assets.has(asset):
                 self._from = (Stored(asset=asset, form="w", name=self.tr("middle of the data")), (0.0, 0.0))
             else:
                 return
@@ -280,6 +278,11 @@ class Spacing(Role):
         if final:
             self._from = None
         self.panel.go(shifted(latent, self._axes, steps), self.tr("Move on the map"), "map", final)
+
+    def _kept_axes(self, space: Space) -> tuple[str, ...]:
+        """The components of the map as codes of the document at hand (another one may have been opened since)."""
+        components = [np.asarray(space.components[int(a)], np.float32)[None] for a in space.info.get("axes", (0, 1))]
+        return tuple(self.studio.assets.put_array(component) for component in components)
 
     def lasso(self, chosen: npt.NDArray[Any]) -> None:
         """Dots inside a line against those outside: an attribute."""
