@@ -27,13 +27,14 @@ from studio.engine.explore.directions import pushed, pusher
 from studio.engine.explore.draw import synthesize
 from studio.engine.explore.perception import Perception, perception
 from studio.engine.explore.walks import Step, frame_count, key_frames, steps_of
+from studio.nets.drawing_fast import one_core
 from studio.project.latents import Key, Walk
 from studio.project.requests import WalkFrames
 
 FIRST, LOOKS = 8, 24
 """Parts of the way from key to key: before the longest are halved, and after."""
 
-LOOK_AT = 64
+LOOK_AT = 48
 """Pictures are compared at this width: where something moves shows there too, and it is quick."""
 
 STILL = 1e-3
@@ -165,7 +166,7 @@ def _measure(
     """
 
     def look(t: float) -> Tensor:
-        with torch.no_grad():
+        with torch.no_grad(), one_core():  # small pictures: several cores would mostly wait for each other
             return eyes.glance(_look(model, codes, ws(step.first + step.frames * t)))
 
     def told() -> Progress:
@@ -176,13 +177,13 @@ def _measure(
     for t in times:
         seen.append(look(t))
         yield told()
-    with torch.no_grad():
+    with torch.no_grad(), one_core():
         parts = [eyes.step(a, b) for a, b in pairwise(seen)]
     while len(parts) < LOOKS and sum(parts) > STILL:
         k = max(range(len(parts)), key=parts.__getitem__)
         t = (times[k] + times[k + 1]) / 2
         middle = look(t)
-        with torch.no_grad():
+        with torch.no_grad(), one_core():
             halves = [eyes.step(seen[k], middle), eyes.step(middle, seen[k + 1])]
         times.insert(k + 1, t)
         seen.insert(k + 1, middle)
