@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QBuffer, QByteArray, QEvent, QIODevice, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
 from studio.base.steps import UInt8Image
 from studio.widgets.inline import InlineEdit
 from studio.widgets.parts import KeyboardFocus
-from studio.widgets.pictures import draw_rounded, rounded_path, thumbnail
+from studio.widgets.pictures import as_html, draw_rounded, rounded_path, thumbnail
 from studio.widgets.tokens import Theme
 
 Column = Literal["content", "style"]
@@ -400,7 +400,7 @@ class LayerPairs(KeyboardFocus):
             image = self._images.get(name)
             if image is None:
                 return self._waiting
-            return f"<p>{self.tr('What {0} alone makes of this pair').format(name)}</p>{_as_html(image)}"
+            return f"<p>{self.tr('What {0} alone makes of this pair').format(name)}</p>{as_html(image)}"
         if spot.kind == "cell":
             name, column = self._key(spot)
             share = self._shares.get((name, column))
@@ -501,13 +501,3 @@ class LayerPairs(KeyboardFocus):
 
 
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
-
-
-def _as_html(image: UInt8Image) -> str:
-    """A picture inside a tooltip."""
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    side = min(192, max(96, image.shape[0], image.shape[1]))
-    thumbnail(image, QSize(side, round(side * image.shape[0] / image.shape[1]))).save(buffer, "PNG")
-    return f'<img src="data:image/png;base64,{bytes(data.toBase64().data()).decode()}"/>'

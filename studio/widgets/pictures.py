@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRectF, QSize, Qt
 from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPixmap, QTransform
 
 from studio.base.steps import UInt8Image
@@ -58,6 +58,16 @@ def _thinned(pixels: UInt8Image, size: QSize, ratio: float) -> UInt8Image:
     wanted = 4 * ratio * max(size.width(), size.height())
     step = max(1, int(min(pixels.shape[:2]) // wanted))
     return pixels[::step, ::step] if step > 1 else pixels
+
+
+def as_html(image: UInt8Image) -> str:
+    """A picture (96 to 192 px wide) as a tooltip shows it."""
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    side = min(192, max(96, image.shape[0], image.shape[1]))
+    thumbnail(image, QSize(side, round(side * image.shape[0] / image.shape[1]))).save(buffer, "PNG")
+    return f'<img src="data:image/png;base64,{bytes(data.toBase64().data()).decode()}"/>'
 
 
 @lru_cache(maxsize=8)

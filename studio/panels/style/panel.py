@@ -21,13 +21,14 @@ from studio.panels.style.masks import Masking
 from studio.panels.style.part import Part
 from studio.panels.style.passing import Passing
 from studio.panels.style.pictures import Pictures
+from studio.panels.style.recall import recalled
 from studio.panels.style.running import Running
 from studio.panels.style.settings import Settings
 from studio.panels.style.sheet import Sheet
 from studio.panels.style.values import features_model, layers_of, request_of, shown_look, with_look
 from studio.project.requests import Precision
 from studio.project.session import Session, StyleState
-from studio.project.style import FIXED_FEATURES, Forecast, LayerThumbs, Paint, Recolour, StyleSheet, Stylize
+from studio.project.style import FIXED_FEATURES, Stylize
 from studio.widgets.chips import ChipRow
 from studio.widgets.maskcanvas import MaskCanvas
 from studio.widgets.section import Inspector
@@ -218,31 +219,10 @@ class StylePanel(Panel):
 
     def accept_request(self, request: msgspec.Struct) -> bool:
         self.bank.forget_missing()
-        if isinstance(request, Paint):
-            self.change(self.tr("Recall"), **self.passing.recall(request))
-            return True
-        if isinstance(request, Recolour):
-            run = msgspec.structs.replace(self.state.run, content=request.content, colours=request.colours, changes=())
-            self.change(self.tr("Recall"), run=run, mode="run", content_name="", examples=())
-            return True
-        run = request.run if isinstance(request, StyleSheet | Forecast) else request
-        if isinstance(run, LayerThumbs):
-            look = msgspec.structs.replace(shown_look(self.state.run), styles=run.styles)
-            run = msgspec.structs.replace(self.state.run, model=run.model, content=run.content, look=look, changes=())
-        if not isinstance(run, Stylize):
-            return False
-        run = msgspec.structs.replace(run, resume=None)
-        more: dict[str, Any] = {}
-        if not self._same_run(run):
-            kept = self.running.known(run)
-            more = {"made": run if kept else None, "kept": kept}
-        name = self.state.content_name if run.content == self.state.run.content else ""
-        self.change(self.tr("Recall"), run=run, mode="run", solo=(), mute=(), content_name=name, examples=(), **more)
-        return True
-
-    def _same_run(self, run: Stylize) -> bool:
-        made = self.state.made
-        return made is not None and msgspec.structs.replace(made, colours=run.colours) == run
+        fields = recalled(self, request)
+        if fields is not None:
+            self.change(self.tr("Recall"), **fields)
+        return fields is not None
 
     # The session ---------------------------------------------------------------------------------------------
 
