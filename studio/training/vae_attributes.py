@@ -18,8 +18,14 @@ from studio.base.errors import StudioError
 from studio.training.anchor import AnchorSpec
 from studio.training.attributes import Judge, read_factors
 
-AMOUNTS = (2.0, 3.0, 4.0)
+AMOUNTS = (2.0, 3.0, 4.0, 5.0)
 """Sigmas at which an attribute is measured."""
+
+LEFT = 0.05
+"""Of a vector of length 1: what must be left when it is cleaned (as in the engine)."""
+
+READABLE = 0.75
+"""Columns that the judge reads rightly less often on real held-out pictures are left out of ``columns_changed``."""
 
 SMALLEST = 8
 """An attribute that fewer pictures have (or lack) gets no vector."""
@@ -98,14 +104,19 @@ class Vectors:
     highs: Tensor
 
 
-def find_vectors(codes: Tensor, labels: Tensor, used: Tensor | None = None) -> Vectors:
+def find_vectors(
+    codes: Tensor, labels: Tensor, used: Tensor | None = None, columns: Sequence[int] | None = None
+) -> Vectors:
     """The vectors of all attributes ``labels`` ``[N, A]`` bool of encoded pictures ``codes`` ``[N, D]``.
 
     ``used`` ``[N, A]`` bool: the pictures that the direction of each attribute is made from (:func:`typical_only`).
+    ``columns`` ``[A]``: the column that decides each; attributes of the same column are not held equal (glasses and
+    sunglasses cannot be), so that putting the one on takes the other off.
     """
     rows, sigmas, steps, lows, highs = [], [], [], [], []
     for a in range(labels.shape[1]):
-        others = torch.cat((labels[:, :a], labels[:, a + 1 :]), dim=1)
+        own = a if columns is None else columns[a]
+        others = labels[:, [b for b in range(labels.shape[1]) if (b if columns is None else columns[b]) != own]]
         use = slice(None) if used is None else used[:, a]
         step = balanced_direction(codes[use], labels[use, a], others[use])
         vector = step / step.norm().clamp_min(1e-12)
@@ -143,12 +154,17 @@ def enough(attributes: Sequence[Attribute], labels: Tensor) -> list[int]:
     return [i for i in range(len(attributes)) if min(int(having[i]), len(labels) - int(having[i])) >= SMALLEST]
 
 
-def cleaned(vectors: Tensor, index: int) -> Tensor:
-    """What vector ``index`` does not share with the others (orthogonalised), of length 1: the engine's ``clean``."""
+def cleaned(vectors: Tensor, index: int) -> Tensor | None:
+    """What vector ``index`` does not share with the others (orthogonalised), of length 1: the engine's ``clean``.
+
+    ``None`` when less than :data:`LEFT` of it is left.
+    """
     v = vectors.double()
     others = torch.cat((v[:index], v[index + 1 :]))
     rest = v[index] - others.t() @ torch.linalg.lstsq(others.t(), v[index]).solution
-    unit: Tensor = rest / rest.norm().clamp_min(1e-12)
+    if float(rest.norm()) < LEFT:
+        return None
+    unit: Tensor = rest / rest.norm()
     return unit.float()
 
 
@@ -163,6 +179,7 @@ def measure(
     clean: bool = False,
     amounts: Sequence[float] = AMOUNTS,
     most: int = 60,
+    readable: Sequence[int] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """How an attribute's slider behaves on codes ``[N, D]`` of held-out pictures, as ``judge`` reads what is decoded.
 
@@ -171,20 +188,23 @@ def measure(
     amount; and, at the ``amount``
     with the best ``turned_on``, ``others_changed``, the mean share of the *other columns'* attributes that are read
     differently than before, and ``columns_changed``, the same for every other column of the table (mouth, nose,
-    colours, ...), which is stricter.  ``decode`` gives pictures of the judge's size.
+    colours, ...; only those in ``readable``, when given), which is stricter.  ``decode`` gives pictures of the judge's
+    size.  Attributes of which nothing is left when they are cleaned are missing.
     """
     before = read_factors(judge, decode(codes))
     flags = table(attributes, before)
     out: dict[str, dict[str, Any]] = {}
     for i, a in enumerate(attributes):
         vector = cleaned(found.vectors, i) if clean else found.vectors[i]
+        if vector is None:
+            continue
         sigma = found.sigmas[i]
         lacking = torch.nonzero(~flags[:, i]).flatten()[:most]
         having = torch.nonzero(flags[:, i]).flatten()[:most]
         entry: dict[str, Any] = {"turned_on": {}, "turned_off": {}}
         best = -1.0
         elsewhere = [j for j, b in enumerate(attributes) if b.factor != a.factor]
-        columns = [c for c in range(before.shape[1]) if c != a.factor]
+        columns = [c for c in (range(before.shape[1]) if readable is None else readable) if c != a.factor]
         for k in amounts:
             if len(lacking):
                 got = read_factors(judge, decode(codes[lacking] + k * sigma * vector))

@@ -71,9 +71,11 @@ def test_vectors_have_length_one_and_the_datas_sigma() -> None:
 def test_cleaned_shares_nothing_with_the_others() -> None:
     vectors = torch.nn.functional.normalize(torch.randn(3, 6, generator=torch.Generator().manual_seed(1)), dim=1)
     rest = cleaned(vectors, 1)
+    assert rest is not None
     assert float(rest.norm()) == 1.0 or abs(float(rest.norm()) - 1) < 1e-5
     assert torch.allclose(vectors[[0, 2]] @ rest, torch.zeros(2), atol=1e-6)
     assert float(rest @ vectors[1]) > 0
+    assert cleaned(torch.cat((vectors, vectors[:1])), 3) is None, "a copy of another has nothing of its own"
 
 
 def test_attributes_of_a_table(folder: Path) -> None:
