@@ -6,6 +6,9 @@ over their own squared norm.  Statistics of a layer with C channels and M places
 
 ``gram``        G = F F^T / M (Gatys et al. 2015)
 ``covariance``  mean m = F 1 / M and S = (F - m 1^T)(F - m 1^T)^T / M, one term each
+
+Statistics average over places, so a network soon finds that one small patch of wild stripes can pay for a whole
+picture.  Therefore activations above the highest that the style picture has in that channel count as that highest.
 """
 
 from __future__ import annotations
@@ -63,10 +66,14 @@ class PerceptualLoss:
         if isinstance(net, nn.Module):
             net.requires_grad_(False)
         found: dict[str, list[tuple[Tensor, ...]]] = {n: [] for n in self.style_weights}
+        self.highest: dict[str, Tensor] = {}
+        """Of each style layer, the highest activations in the styles, ``[1, C, 1, 1]``."""
         with torch.no_grad():
             for picture in styles:
                 for name, f in net.features(picture, tuple(self.style_weights)).items():
                     found[name].append(statistics(f, statistic))
+                    top = f.float().amax(dim=(0, 2, 3), keepdim=True)
+                    self.highest[name] = torch.maximum(self.highest[name], top) if name in self.highest else top
         self.targets = {n: tuple(torch.stack(s).mean(dim=0) for s in zip(*v, strict=True)) for n, v in found.items()}
 
     @torch.no_grad()
@@ -91,6 +98,7 @@ class PerceptualLoss:
     def style_term(self, f: Tensor, name: str) -> Tensor:
         """The unweighted style term of one layer's activations, a mean over pictures."""
         terms = []
+        f = torch.minimum(f.float(), self.highest[name])
         for mine, target in zip(statistics(f, self.statistic), self.targets[name], strict=True):
             axes = tuple(range(1, mine.ndim))
             terms.append((mine - target).square().sum(dim=axes) / target.square().sum().clamp_min(1e-12))
