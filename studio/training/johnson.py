@@ -133,6 +133,7 @@ class JohnsonTrainer:
             content={n: w * cfg.content_weight for n, w in cfg.layers(cfg.content_layers).items()},
             style={n: w * cfg.style_weight for n, w in cfg.layers(cfg.style_layers).items()},
             statistic=cfg.statistic,
+            pooled=cfg.pooled,
         )
         self.steps = self.seen = 0
         self.minutes = 0.0

@@ -39,6 +39,8 @@ class JohnsonConfig:
     content_layers: str = "relu3_1:1"
     style_layers: str = "relu1_1:1,relu2_1:1,relu3_1:1,relu4_1:1"
     statistic: str = "covariance"
+    pooled: bool = True
+    """The pictures of a batch share the style: not every one of them must have all of its colours."""
     content_weight: float = 1.0
     style_weight: float = 4.0
     tv_weight: float = 4.0

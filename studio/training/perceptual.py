@@ -45,7 +45,8 @@ class PerceptualLoss:
     """How far pictures are from a content and from one style, by layers of ``net``.
 
     ``styles``: pictures ``[1, 3, h, w]`` in [0, 1] of the same style (other sizes, other cuts): their statistics are
-    averaged.  ``content`` and ``style`` weigh the layers.  ``net`` is a :class:`FeatureNet` and a module.
+    averaged.  ``content`` and ``style`` weigh the layers.  ``pooled``: the pictures of a batch share the style, so that
+    not every one of them must have all of its colours.  ``net`` is a :class:`FeatureNet` and a module.
     """
 
     def __init__(
@@ -56,8 +57,9 @@ class PerceptualLoss:
         content: Mapping[str, float],
         style: Mapping[str, float],
         statistic: str = "covariance",
+        pooled: bool = False,
     ) -> None:
-        self.net, self.statistic = net, statistic
+        self.net, self.statistic, self.pooled = net, statistic, pooled
         self.content_weights, self.style_weights = dict(content), dict(style)
         self.names = tuple(n for n in net.layer_names if n in self.content_weights or n in self.style_weights)
         missing = [n for n in (*self.content_weights, *self.style_weights) if n not in self.names]
@@ -100,6 +102,7 @@ class PerceptualLoss:
         terms = []
         f = torch.minimum(f.float(), self.highest[name])
         for mine, target in zip(statistics(f, self.statistic), self.targets[name], strict=True):
+            mine = mine.mean(dim=0, keepdim=True) if self.pooled else mine
             axes = tuple(range(1, mine.ndim))
             terms.append((mine - target).square().sum(dim=axes) / target.square().sum().clamp_min(1e-12))
         return torch.stack(terms).sum(dim=0).mean()

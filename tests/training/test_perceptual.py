@@ -71,3 +71,20 @@ def test_unknown_layer_and_statistic_are_told(net: StudioVGG) -> None:
 def test_total_variation_of_a_ramp() -> None:
     ramp = torch.arange(8.0).view(1, 1, 1, 8).expand(1, 1, 8, 8)
     assert float(total_variation(ramp)) == pytest.approx(1.0)
+
+
+def test_pooled_pictures_share_the_style(net: StudioVGG) -> None:
+    gen = torch.Generator().manual_seed(5)
+    style = torch.rand(1, 3, 32, 32, generator=gen)
+    y = style.expand(2, -1, -1, -1).clone()
+    y[0] *= 0.5
+    args = {"content": {"relu2_1": 1.0}, "style": {"relu2_2": 1.0}}
+    alone, shared = (PerceptualLoss(net, [style], **args, pooled=p) for p in (False, True))
+    seen = net.features(y, ["relu2_2"])["relu2_2"]
+    mean, cov = (s.mean(dim=0) for s in statistics(seen, "covariance"))
+    want = sum(
+        float((a - b[0]).square().sum() / b.square().sum())
+        for a, b in zip((mean, cov), shared.targets["relu2_2"], strict=True)
+    )
+    assert float(shared.style_term(seen, "relu2_2")) == pytest.approx(want, rel=1e-4)
+    assert float(shared.style_term(seen, "relu2_2")) < float(alone.style_term(seen, "relu2_2"))
