@@ -167,6 +167,11 @@ class Document(QObject):
         if session != self._session:
             self._swap(session)
 
+    def begin(self, session: Session) -> None:
+        """Swap in ``session``, whose changes are what a workspace starts with: nobody did it, so nothing is unsaved."""
+        self._saved = patched(self._saved, self._session, session)
+        self.amend(session)
+
     def _apply(self, before: Session, after: Session) -> None:
         self._swap(patched(self._session, before, after))
 

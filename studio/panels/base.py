@@ -84,6 +84,10 @@ class DocumentLike(Protocol):
         """A change that undo should pass over (the list of used models, the shown workspace)."""
         ...
 
+    def begin(self, session: Session) -> None:
+        """What a workspace starts with: no undo step, and the project does not count as changed by it."""
+        ...
+
 
 class ModelShelf(Protocol):
     """The models at hand, as the library shows them."""

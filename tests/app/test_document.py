@@ -129,6 +129,17 @@ def test_modified_follows_the_value_not_the_number_of_steps(document: Document) 
     assert not document.modified
 
 
+def test_what_a_workspace_starts_with_is_no_change(document: Document) -> None:
+    document.begin(replace(document.session, morph=replace(document.session.morph, temperature=0.5)))
+    assert document.session.morph.temperature == 0.5
+    assert not document.modified and not document.undo_stack.canUndo()
+    document.edit(replace(document.session, style=replace(document.session.style, strength=0.5)), "strength")
+    document.begin(replace(document.session, mix=replace(document.session.mix, band_solo=("fine",))))
+    assert document.modified
+    document.undo()
+    assert not document.modified and document.session.mix.band_solo == ("fine",)
+
+
 def test_save_and_open_bring_everything_back(document: Document, qtbot: QtBot, tmp_path: Path) -> None:
     go(document, 4127)
     saved = document.session

@@ -75,6 +75,8 @@ class PaperDocument(QObject):
         if before != session:
             self.changed.emit(before, session)
 
+    begin = amend
+
 
 class PaperWorker(QObject):
     """Writes down jobs; the test tells what becomes of them."""

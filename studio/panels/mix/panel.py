@@ -306,7 +306,7 @@ class MixPanel(GeneratorPanel):
     def _begin(self) -> None:
         session = self.studio.document.session
         begun = msgspec.structs.replace(session.mix, **self._first_board(session.mix.model))
-        self.studio.document.amend(msgspec.structs.replace(session, mix=begun))
+        self.studio.document.begin(msgspec.structs.replace(session, mix=begun))
 
     def use_model(self, sha: str) -> None:
         look = msgspec.structs.replace(self.state.look, labels=(), cutoff=None)

@@ -204,7 +204,7 @@ class MorphPanel(LatentPanel):
         if untouched and self.card is not None:
             session = self.studio.document.session
             begun = msgspec.structs.replace(state, **self._first())
-            self.studio.document.amend(msgspec.structs.replace(session, morph=begun))
+            self.studio.document.begin(msgspec.structs.replace(session, morph=begun))
             return begun != state
         return False
 

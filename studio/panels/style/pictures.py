@@ -131,7 +131,7 @@ class Pictures(Part):
         made = _placed(state, CONTENT if kind == "content" else 0, sha, title)
         made = msgspec.structs.replace(made, examples=(*state.examples, kind))
         # Nothing to undo: nobody did it.
-        self.studio.document.amend(msgspec.structs.replace(session, style=made))
+        self.studio.document.begin(msgspec.structs.replace(session, style=made))
         if not self.panel.active:
             self.panel.show_all()
 
