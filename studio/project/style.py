@@ -95,7 +95,7 @@ class Stylize(BaseRequest, frozen=True, kw_only=True, tag="stylize"):
     content: str
     look: StyleLook = StyleLook()
     changes: tuple[Change, ...] = ()
-    statistic: Statistic = "covariance"
+    statistic: Statistic = "sliced"
     scaling: Scaling = "balanced"
     size: int = 384
     iterations: int = 60

@@ -18,7 +18,7 @@ from studio.engine.registry import operation
 from studio.engine.results import KeptPreview, StyleRun
 from studio.engine.style.colours import recolour
 from studio.engine.style.costs import Costs, Setting, used_layers
-from studio.engine.style.lean import keep_freed_memory
+from studio.engine.style.lean import kept_memory
 from studio.engine.style.masks import Regions
 from studio.engine.style.needs import tile_for
 from studio.engine.style.network import Network, open_network
@@ -61,9 +61,9 @@ def stylize(ctx: Context, request: Stylize) -> Steps[StyleRun]:
     changes the look from the next iteration on, or ends the run early (``stop``); both are in the result's
     ``info["run"]``, which makes the same picture again.
     """
-    keep_freed_memory()
-    run = StyleTransfer(ctx, request)
-    return (yield from run.steps())
+    with kept_memory():
+        run = StyleTransfer(ctx, request)
+        return (yield from run.steps())
 
 
 class StyleTransfer:
