@@ -8,7 +8,8 @@ over their own squared norm.  Statistics of a layer with C channels and M places
 ``covariance``  mean m = F 1 / M and S = (F - m 1^T)(F - m 1^T)^T / M, one term each
 
 Statistics average over places, so a network soon finds that one small patch of wild stripes can pay for a whole
-picture.  Therefore activations above the highest that the style picture has in that channel count as that highest.
+picture.  Therefore activations above a level that a channel exceeds in 2 % of the style's places count as that level,
+in the style and in the picture.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from studio.nets.roles import FeatureNet
 
 STATISTICS = ("gram", "covariance")
+RARE = 0.02
 
 
 def statistics(f: Tensor, kind: str) -> tuple[Tensor, ...]:
@@ -39,6 +41,13 @@ def statistics(f: Tensor, kind: str) -> tuple[Tensor, ...]:
 def total_variation(x: Tensor) -> Tensor:
     """Mean squared difference of neighbours, ``[N, C, H, W]`` to a number."""
     return (x[:, :, 1:] - x[:, :, :-1]).square().mean() + (x[:, :, :, 1:] - x[:, :, :, :-1]).square().mean()
+
+
+def level(f: Tensor) -> Tensor:
+    """What each channel of ``[N, C, h, w]`` exceeds in :data:`RARE` of its places, ``[1, C, 1, 1]`` float32."""
+    flat = f.float().transpose(0, 1).flatten(1)
+    kept = max(1, round(flat.shape[1] * (1 - RARE)))
+    return flat.kthvalue(kept, dim=1).values.view(1, -1, 1, 1)
 
 
 class PerceptualLoss:
@@ -69,13 +78,13 @@ class PerceptualLoss:
             net.requires_grad_(False)
         found: dict[str, list[tuple[Tensor, ...]]] = {n: [] for n in self.style_weights}
         self.highest: dict[str, Tensor] = {}
-        """Of each style layer, the highest activations in the styles, ``[1, C, 1, 1]``."""
+        """Of each style layer, the level above which activations do not count for more, ``[1, C, 1, 1]``."""
         with torch.no_grad():
             for picture in styles:
                 for name, f in net.features(picture, tuple(self.style_weights)).items():
-                    found[name].append(statistics(f, statistic))
-                    top = f.float().amax(dim=(0, 2, 3), keepdim=True)
-                    self.highest[name] = torch.maximum(self.highest[name], top) if name in self.highest else top
+                    if name not in self.highest:
+                        self.highest[name] = level(f)
+                    found[name].append(statistics(torch.minimum(f.float(), self.highest[name]), statistic))
         self.targets = {n: tuple(torch.stack(s).mean(dim=0) for s in zip(*v, strict=True)) for n, v in found.items()}
 
     @torch.no_grad()
