@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class _Peak:
     def stop(self) -> int:
         self._on = False
         self._thread.join()
-        return self.most - self.start
+        return int(self.most - self.start)
 
 
 def _context() -> tuple[Any, str]:
@@ -285,7 +286,8 @@ def main() -> None:
 
         if "OMP_NUM_THREADS" not in os.environ:
             devices.set_threads()
-        print(json.dumps({"plain": plain, "ours": ours, "weights": weights}[what](*rest)))
+        measured: dict[str, Callable[..., dict[str, Any]]] = {"plain": plain, "ours": ours, "weights": weights}
+        print(json.dumps(measured[what](*rest)))
         return
     if args.cpu:
         os.environ["STUDIO_BENCH_CPU"] = "1"
