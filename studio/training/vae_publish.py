@@ -74,7 +74,7 @@ def bring_along(
     """
     train, _ = data.split()
     spec, attributes = known_attributes(data)
-    mu, logvar = encode_all(net, train.images)
+    mu, logvar = encode_all(net, train.images, half=half_precision_pays(torch.device("cpu")))
     pick = torch.linspace(0, len(train) - 1, min(EXAMPLES, len(train))).long()
     examples = {"mu": mu[pick], "logvar": logvar[pick]}
     listed: list[dict[str, Any]] = []
