@@ -11,6 +11,7 @@ which lets whole pictures and tiles go through the same code.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from torch import Tensor
 from studio.base.errors import StudioError
 from studio.base.steps import Progress
 from studio.engine.style.masks import Mix, Regions
+from studio.engine.style.needs import KEPT_CONTENT
 from studio.engine.style.network import Network
 from studio.engine.style.pictures import Size, fitted, resized
 from studio.engine.style.statistics import Measure, SlicedTerm, Term
@@ -30,8 +32,6 @@ from studio.project.style import Scaling, Statistic, StyleLook
 PROBE = 192
 """The longer side at which influence is measured, at most."""
 PROBE_NOISE = 0.1
-KEPT_CONTENT = 1 << 30
-"""Bytes of the content's activations that are kept for tiles; beyond that they are computed again."""
 
 Pause = Generator[Progress, Any, None]
 
@@ -90,18 +90,22 @@ class Costs:
             raise StudioError(
                 "Every layer of this run is at zero.", "", "Raise at least one lambda, or choose a preset."
             )
-        for at, source in enumerate(look.styles):
+        for source in look.styles:
             missing = [n for n in style if (n, source.picture, source.scale) not in self._terms]
-            if missing and source.weight > 0:
-                yield from self._measure_style(source.picture, source.scale, missing, at)
+            if not missing or source.weight <= 0:
+                continue
+            # In tiles one layer at a time: then its sums do not depend on which others were asked for with it, and a
+            # run that is taken up later has the same to the last bit.
+            for names in [[n] for n in missing] if self._s.tile else [missing]:
+                yield from self._measure_style(source.picture, source.scale, names)
         if self._s.scaling == "balanced":
             yield from self._weigh(look, content, style)
 
-    def _measure_style(self, picture: str, scale: float, names: list[str], at: int) -> Pause:
+    def _measure_style(self, picture: str, scale: float, names: list[str]) -> Pause:
         whole = self._s.styles[picture]
         side = max(8, round(max(self.size) * max(0.05, scale)))
         size = fitted((whole.shape[2], whole.shape[3]), side)
-        need = self._net.need(names)
+        need = self._net.need(self._net.layers)
         if min(size) < need:  # a thin style picture, small: as small as the layers can look at
             grow = need / min(size)
             size = (max(need, round(size[0] * grow)), max(need, round(size[1] * grow)))
@@ -111,7 +115,7 @@ class Costs:
         measures = {}
         for n in names:
             count = grids[n][0] * grids[n][1]
-            key = (self._s.seed * 1009 + self._net.layers.index(n)) * 31 + at
+            key = (self._s.seed * 1009 + self._net.layers.index(n)) * 31 + zlib.crc32(f"{picture} {scale}".encode())
             measures[n] = Measure(self._s.statistic, count, key)
         for i, tile in enumerate(parts):
             with torch.no_grad():
@@ -156,7 +160,7 @@ class Costs:
         clean = self._content
         if max(self.size) > PROBE:
             size = fitted(self.size, PROBE)
-            need = self._net.need(names)
+            need = min(*self.size, self._net.need(self._net.layers))
             clean = resized(clean, (max(need, size[0]), max(need, size[1])))
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(4711)).to(clean.device)
         probe = (clean + PROBE_NOISE * noise).clamp_(0.0, 1.0)

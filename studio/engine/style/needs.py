@@ -16,6 +16,8 @@ from studio.project.style import Stylize
 
 SIDES = (2048, 1536, 1024, 768, 512, 384, 256)
 """Tiles that are tried, largest first."""
+KEPT_CONTENT = 1 << 30
+"""Bytes of the content's activations that are kept for tiles; beyond that they are computed again."""
 SHARE = 0.7
 """Of the memory that is free now, how much a run may plan with."""
 PICTURES = 16
@@ -70,6 +72,8 @@ def peak_bytes(run: Stylize, network: Network, size: Size, names: tuple[str, ...
         reach = network.reach(names)
         at_once = min(pixels, (tile + 2 * reach) ** 2)
     total = at_once * (kept + TEMPORARY * largest) + pixels * 12 * (PICTURES + (20 if run.optimiser == "lbfgs" else 0))
+    if tile:
+        total += KEPT_CONTENT
     if run.statistic == "sliced":
         places = max(pixels // network.stride(n) ** 2 for n in names) if names else 0
         rows = PROJECTIONS if places <= FULL else max(FEWEST, PROJECTIONS * FULL // places)

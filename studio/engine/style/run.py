@@ -136,7 +136,7 @@ class StyleTransfer:
         every = self._keep_every(state, level)
         ready: StyleLook | None = None
         if not self.shown:
-            yield from self._say(self._preview(state))
+            yield from self._say(self._preview(state), state.at)
         while state.at < min(level.end, total):
             look = self.look(state.at)
             if look is not ready:
@@ -145,7 +145,8 @@ class StyleTransfer:
                 if look is not self.look(state.at):
                     continue
                 ready = look
-            found = yield from self._told(costs.evaluate(state.x, look, state.at), state.at, total, phase)
+            # What is sent in between its tiles holds from the next iteration on.
+            found = yield from self._told(costs.evaluate(state.x, look, state.at), state.at, total, phase, ahead=1)
             with torch.no_grad():
                 state.optimiser.step(state.x, found.grad, look.step)
                 state.x.clamp_(0.0, 1.0)
@@ -169,14 +170,14 @@ class StyleTransfer:
         return total
 
     def _told(
-        self, steps: Generator[Progress, None, Any], at: int, total: int, phase: str
+        self, steps: Generator[Progress, Any, Any], at: int, total: int, phase: str, ahead: int = 0
     ) -> Generator[Event, Any, Any]:
         """Steps inside of one iteration: their phrase beside the run's own progress."""
         try:
             while True:
                 inner = next(steps)
                 part = f" · {inner.phase} {inner.done}/{inner.total}" if inner.total else f" · {inner.phase}"
-                yield from self._say(Progress(at, total, phase + part), at)
+                yield from self._say(Progress(at, total, phase + part), at + ahead)
         except StopIteration as stop:
             return stop.value
 

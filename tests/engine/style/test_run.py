@@ -127,7 +127,7 @@ def test_resumed_equals_uninterrupted(more: dict[str, Any]) -> None:
 
 def test_what_is_changed_on_the_way_is_in_the_recipe() -> None:
     ctx = SmallContext()
-    run = request(ctx, iterations=8, keep=0)
+    run = request(ctx, iterations=8, keep=2, statistic="sliced")
     other = ctx.assets.put_image(painting(seed=9))
     steps = start(ctx, run)
     sent: Any = None
@@ -140,7 +140,8 @@ def test_what_is_changed_on_the_way_is_in_the_recipe() -> None:
                 layers = (*LAYERS[:2], LayerWeight(name="relu3_1", style=3.0), LayerWeight(name="relu1_2", content=1.0))
                 sent = msgspec.structs.replace(run, look=msgspec.structs.replace(run.look, layers=layers, tv=2.0))
             if isinstance(event, Loss) and event.step == 5:
-                look = msgspec.structs.replace(run.look, styles=(StyleSource(picture=other),), step=0.05)
+                both = (StyleSource(picture=other), *run.look.styles)
+                look = msgspec.structs.replace(run.look, styles=both, step=0.05)
                 sent = msgspec.structs.replace(run, look=look)
     except StopIteration as stop:
         made = stop.value
@@ -149,6 +150,9 @@ def test_what_is_changed_on_the_way_is_in_the_recipe() -> None:
     assert [c.at for c in recorded.changes] == [3, 5]
     assert recorded.changes[0].look.tv == 2.0
     assert np.array_equal(finish(ctx, recorded).image, made.image)
+    for kept in made.kept[:-1]:
+        resumed = msgspec.structs.replace(recorded, resume=Resume(at=kept.at, start=kept.start))
+        assert np.array_equal(finish(ctx, resumed).image, made.image), kept.at
     assert not np.array_equal(finish(ctx, run).image, made.image)
 
 
