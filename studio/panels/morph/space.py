@@ -25,7 +25,7 @@ AXES = 6
 """Principal components that the map can show."""
 SHOWN = 12
 """Dimensions that get a slider at a time."""
-REACH = 4.0
+REACH = 6.0
 """Sigmas to either side."""
 
 
