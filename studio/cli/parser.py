@@ -7,8 +7,6 @@ import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from studio.project.style import PRESETS
-
 EPILOG = """\
 examples:
   studio                                              open the window
@@ -24,6 +22,9 @@ examples:
 
 exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 cancelled
 """
+
+STYLE_PRESETS = "“balanced”, “fine texture”, “bold shapes”, “Gatys”, “neural-style”"
+"""The names of :data:`studio.project.style.PRESETS`, which is not imported for a help text (a test holds them equal)."""
 
 COMMANDS = (
     "render",
@@ -169,7 +170,7 @@ def _style_command(
     p.add_argument("--style", action="append", default=[], metavar="FILE[:WEIGHT]", help="a style picture; repeatable")
     p.add_argument("--mask", action="append", default=[], metavar="FILE", help="where the style goes (white), or -")
     p.add_argument("--style-scale", type=float, default=1.0, metavar="X", help="size of the strokes (default 1)")
-    p.add_argument("--preset", default="", metavar="P", help=f"{', '.join(f'“{n}”' for n in PRESETS)} or none")
+    p.add_argument("--preset", default="", metavar="P", help=f"{STYLE_PRESETS} or none")
     p.add_argument(
         "--layer", action="append", default=[], metavar="L=X", help="relu3_1=0.5 (style) or content:relu2_2=0.3"
     )

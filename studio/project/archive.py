@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import lzma
 import os
 import struct
 import threading
@@ -34,6 +35,7 @@ _DAMAGE = (
     zlib.error,
     struct.error,
     EOFError,
+    lzma.LZMAError,
     NotImplementedError,  # a compression method that is not known
     RuntimeError,  # encrypted
     ValueError,
@@ -43,8 +45,9 @@ _DAMAGE = (
 
 
 def _is_damage(exc: BaseException) -> bool:
-    # A position outside the file, read from a broken directory, is refused by the system with EINVAL.
-    return not isinstance(exc, OSError) or exc.errno == errno.EINVAL
+    # A position outside the file, read from a broken directory, is refused by the system with EINVAL; bz2 tells of
+    # nonsense with an OSError without a number.
+    return not isinstance(exc, OSError) or exc.errno in (None, errno.EINVAL)
 
 
 class DamagedError(StudioError):

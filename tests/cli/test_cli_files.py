@@ -40,6 +40,13 @@ def test_help_is_light_and_complete() -> None:
         assert command in done.stdout
 
 
+def test_the_presets_of_the_help_are_those_that_there_are() -> None:
+    from studio.cli.parser import STYLE_PRESETS
+    from studio.project.style import PRESETS
+
+    assert ", ".join(f"“{name}”" for name in PRESETS) == STYLE_PRESETS
+
+
 @pytest.mark.parametrize("words", [["models", "list"], ["info", "PICTURE"], ["info", "PROJECT"]])
 def test_some_commands_never_import_torch(words: list[str], tmp_path: Path) -> None:
     from studio.project.assets import AssetStore

@@ -111,7 +111,7 @@ def test_it_stops_when_asked_and_keeps_what_it_has(folder: Path, tmp_path: Path)
 def test_a_collapse_is_named(folder: Path, tmp_path: Path) -> None:
     data = load_pictures(folder, 16)
     phases: set[str] = set()
-    steps = train_vae(config(beta=50.0, warm=1, free_bits=0.0, lr=1e-2, images=400), data, tmp_path, save_minutes=0.01)
+    steps = train_vae(config(beta=50.0, warm=1, free_bits=0.0, lr=1e-2, images=400), data, tmp_path, save_minutes=0.0)
     try:
         while True:
             event = next(steps)

@@ -73,7 +73,7 @@ def peak_bytes(run: Stylize, network: Network, size: Size, names: tuple[str, ...
         at_once = min(pixels, (tile + 2 * reach) ** 2)
     total = at_once * (kept + TEMPORARY * largest) + pixels * 12 * (PICTURES + (20 if run.optimiser == "lbfgs" else 0))
     if tile:
-        total += KEPT_CONTENT
+        total += min(KEPT_CONTENT, pixels * kept)
     if run.statistic == "sliced":
         places = max(pixels // network.stride(n) ** 2 for n in names) if names else 0
         rows = PROJECTIONS if places <= FULL else max(FEWEST, PROJECTIONS * FULL // places)
