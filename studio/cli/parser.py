@@ -24,7 +24,7 @@ exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 cance
 """
 
 STYLE_PRESETS = "“balanced”, “fine texture”, “bold shapes”, “Gatys”, “neural-style”"
-"""The names of :data:`studio.project.style.PRESETS`, which is not imported for a help text (a test holds them equal)."""
+"""The names of ``studio.project.style.PRESETS``, which a help text does not import (a test holds them equal)."""
 
 COMMANDS = (
     "render",
