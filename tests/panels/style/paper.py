@@ -12,7 +12,8 @@ from PySide6.QtCore import Signal
 from studio.base.errors import StudioError
 from studio.checkpoints.card import ModelCard
 from studio.panels.style import StylePanel
-from studio.project.style import StyleSource
+from studio.project.session import KeptIterate
+from studio.project.style import StyleSource, Stylize
 from tests.panels.conftest import PaperStudio, PaperWorker
 
 FEATURES, PAINTER, ADAIN = "f" * 64, "d" * 64, "e" * 64
@@ -118,3 +119,23 @@ def with_pair(panel: StylePanel, studio: StyleStudio) -> tuple[str, str]:
     run = panel.state.run
     styles: tuple[StyleSource, ...] = run.look.styles
     return run.content, styles[0].picture
+
+
+def steps(studio: StyleStudio) -> list[str]:
+    return [text for text, _, _ in studio.document.steps]
+
+
+def finish(studio: StyleStudio, panel: StylePanel, **info: Any) -> Stylize:
+    """End the run that goes on with three kept iterates."""
+    job, request = studio.worker.last("style.run")
+    final = panel.running.sent
+    kept = tuple(
+        KeptIterate(at=at, picture=studio.assets.put_image(picture(at)), start=studio.assets.put_array(np.ones(at + 1)))
+        for at in (25, 50, 75)
+    )
+    result = SimpleNamespace(
+        image=picture(99), raw=picture(75), kept=kept, losses={}, seconds=3.0, info={"run": final, **info}
+    )
+    studio.worker.finished.emit(job, request, result)
+    studio.run_files()
+    return final

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,29 +15,13 @@ from studio.panels.style import StylePanel
 from studio.panels.style.batch import Painted, free_path, painter
 from studio.project.assets import AssetStore
 from studio.project.style import Paint, StyleSource
-from tests.panels.style_paper import ADAIN, PAINTER, StyleStudio, picture, with_pair
+from tests.panels.style.paper import ADAIN, PAINTER, StyleStudio, picture, with_pair
 
 
 @pytest.fixture
-def studio(qapp: Any, tmp_path: Path) -> Iterator[StyleStudio]:
-    made = StyleStudio(tmp_path)
-    yield made
-    made.assets.close()
-
-
-@pytest.fixture
-def panel(studio: StyleStudio) -> Iterator[StylePanel]:
-    made = StylePanel(studio)  # type: ignore[arg-type]  # made of paper
-    made.stage.resize(900, 600)
-    made.inspector.resize(320, 900)
-    made.active = True
-    with_pair(made, studio)
-    yield made
-    made.deactivate()
-    made.forecasting._later.stop()
-    for widget in (made.stage, made.inspector):
-        widget.close()
-        widget.deleteLater()
+def panel(panel: StylePanel, studio: StyleStudio) -> StylePanel:
+    with_pair(panel, studio)
+    return panel
 
 
 def test_the_canvas_follows_the_strength(panel: StylePanel, studio: StyleStudio) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,32 +12,16 @@ from studio.base.steps import Preview
 from studio.panels.style import StylePanel
 from studio.panels.style.masks import as_mask, fitted
 from studio.project.style import StyleSource
-from tests.panels.style_paper import StyleStudio, picture, with_pair
+from tests.panels.style.paper import StyleStudio, picture, with_pair
 
 SHAPE = (341, 512)
 """Of the mask of a picture of 96 x 64."""
 
 
 @pytest.fixture
-def studio(qapp: Any, tmp_path: Path) -> Iterator[StyleStudio]:
-    made = StyleStudio(tmp_path)
-    yield made
-    made.assets.close()
-
-
-@pytest.fixture
-def panel(studio: StyleStudio) -> Iterator[StylePanel]:
-    made = StylePanel(studio)  # type: ignore[arg-type]  # made of paper
-    made.stage.resize(900, 600)
-    made.inspector.resize(320, 900)
-    made.active = True
-    with_pair(made, studio)
-    yield made
-    made.deactivate()
-    made.forecasting._later.stop()
-    for widget in (made.stage, made.inspector):
-        widget.close()
-        widget.deleteLater()
+def panel(panel: StylePanel, studio: StyleStudio) -> StylePanel:
+    with_pair(panel, studio)
+    return panel
 
 
 def source(panel: StylePanel, index: int = 0) -> StyleSource:
