@@ -29,11 +29,15 @@ UInt8Image = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``done`` of ``total`` steps (``total`` 0: not known); ``phase`` is a short phrase for the person."""
+    """``done`` of ``total`` steps (``total`` 0: not known); ``phase`` is a short phrase for the person.
+
+    ``share``: the part of the whole work that is done, 0 to 1, where steps differ in cost; None: all cost the same.
+    """
 
     done: int
     total: int
     phase: str = ""
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,7 +33,8 @@ class Pace:
     def __init__(self) -> None:
         self._steps: deque[float] = deque(maxlen=self.RECENT)
         self._anchor: float | None = None
-        self._done = self._total = 0
+        self._done: float = 0
+        self._total: float = 0
         self._paused_at: float | None = None
 
     def begin(self, now: float) -> None:
@@ -53,8 +54,9 @@ class Pace:
                 self._anchor += now - self._paused_at
             self._paused_at = None
 
-    def progress(self, now: float, done: int, total: int) -> None:
-        """``done`` of ``total`` steps are taken."""
+    def progress(self, now: float, told: Progress) -> None:
+        """So many steps are taken, or so much of the work is done where steps differ in cost."""
+        done, total = (told.done, told.total) if told.share is None else (told.share, 1.0)
         if self._paused_at is not None:  # the step during which pause was asked for counts until here
             now = min(now, self._paused_at)
         if self._anchor is None or total != self._total or done < self._done:

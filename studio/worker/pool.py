@@ -195,7 +195,7 @@ class IoPool:
             return
         elif isinstance(outcome, Progress):
             job.progress = outcome
-            job.pace.progress(now, outcome.done, outcome.total)
+            job.pace.progress(now, outcome)
             self._tell("progress", job, job.view(now))
         elif isinstance(outcome, Preview):
             self._tell("preview", job, outcome)

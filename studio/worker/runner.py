@@ -328,7 +328,7 @@ class Runner:
             return
         elif isinstance(outcome, Progress):
             job.progress = outcome
-            job.pace.progress(now, outcome.done, outcome.total)
+            job.pace.progress(now, outcome)
             self._tell("progress", job, job.view(now, self._queue.behind(job)))
         elif isinstance(outcome, Preview):
             job.shown = True

@@ -24,6 +24,15 @@ class Scale:
         return self.first + self.count
 
 
+def share(levels: tuple[Scale, ...], at: int, total: int) -> float:
+    """The part of ``total`` iterations' work that ``at`` of them are: an iteration costs what its scale has pixels."""
+
+    def work(iterations: int) -> int:
+        return sum(s.size[0] * s.size[1] * min(max(iterations - s.first, 0), s.count) for s in levels)
+
+    return work(at) / max(1, work(total))
+
+
 def scales(run: Stylize, picture: Size, need: int) -> tuple[Scale, ...]:
     """The levels of a run for a content of this size; ``need``: the least px of the shorter side that the layers want.
 

@@ -23,7 +23,7 @@ from studio.engine.style.masks import Regions
 from studio.engine.style.needs import tile_for
 from studio.engine.style.network import Network, open_network
 from studio.engine.style.pictures import read, resized, tensor, to_uint8
-from studio.engine.style.pyramid import Scale, scales
+from studio.engine.style.pyramid import Scale, scales, share
 from studio.engine.style.state import State, load, new_optimiser
 from studio.project.session import KeptIterate
 from studio.project.style import Change, StyleLook, Stylize, preset
@@ -86,6 +86,7 @@ class StyleTransfer:
         self.regions = Regions(ctx)
         self.kept: list[KeptIterate] = []
         self.shown = 0.0
+        self._levels: tuple[Scale, ...] = ()
         self.setting = Setting(
             self.network,
             self.content,
@@ -104,6 +105,7 @@ class StyleTransfer:
         self.read_styles(first)
         size = (self.content.shape[2], self.content.shape[3])
         levels = scales(self.request, size, self._need())
+        self._levels = levels
         total = levels[-1].end
         if self.request.stop:
             total = max(1, min(total, self.request.stop))
@@ -162,12 +164,15 @@ class StyleTransfer:
                 events.append(self._keep(state, with_start=True))
             elif time.perf_counter() - self.shown > PREVIEW_S:
                 events.append(self._preview(state))
-            events.append(Progress(state.at, total, phase))
+            events.append(self._progress(state.at, total, phase))
             for event in events:
                 yield from self._say(event, state.at)
             if self.request.stop:
                 total = min(total, max(state.at, self.request.stop))
         return total
+
+    def _progress(self, at: int, total: int, phase: str) -> Progress:
+        return Progress(at, total, phase, share(self._levels, at, total))
 
     def _told(
         self, steps: Generator[Progress, Any, Any], at: int, total: int, phase: str, ahead: int = 0
@@ -177,7 +182,7 @@ class StyleTransfer:
             while True:
                 inner = next(steps)
                 part = f" · {inner.phase} {inner.done}/{inner.total}" if inner.total else f" · {inner.phase}"
-                yield from self._say(Progress(at, total, phase + part), at + ahead)
+                yield from self._say(self._progress(at, total, phase + part), at + ahead)
         except StopIteration as stop:
             return stop.value
 

@@ -17,7 +17,7 @@ from studio.engine.style.lean import Lean
 from studio.engine.style.masks import Regions
 from studio.engine.style.needs import peak_bytes, tile_for
 from studio.engine.style.network import Network
-from studio.engine.style.pyramid import scales
+from studio.engine.style.pyramid import Scale, scales, share
 from studio.engine.style.tiles import tiles
 from studio.nets.features import StudioFeatures
 from studio.nets.johnson import JohnsonNet
@@ -213,3 +213,10 @@ def test_no_layer_at_all_is_told() -> None:
         finish(ctx, run)
     with pytest.raises(StudioError, match="zero"):
         events(start(ctx, Forecast(model=NET, run=run)))
+
+
+def test_progress_tells_what_is_done_of_the_work_not_of_the_iterations() -> None:
+    levels = (Scale(0, (64, 64), 0, 10), Scale(1, (128, 128), 10, 10))
+    assert share(levels, 0, 20) == 0.0 and share(levels, 20, 20) == 1.0
+    assert share(levels, 10, 20) == pytest.approx(0.2), "the larger scale is four fifths of the work"
+    assert share(levels, 12, 12) == 1.0, "a run that ends early is done where it ends"
