@@ -272,7 +272,7 @@ class StylePanel(Panel):
         if not shown_look(state.run).styles:
             return self.tr("Drop a second picture: the style.")
         if self.card is None and self.sha != FIXED_FEATURES:
-            return self.tr("The feature network of this project is not here. Choose another under Run.")
+            return self.tr("Its feature network is missing: choose another under Run.")
         gone = [s.picture for s in shown_look(state.run).styles if self.bank.is_missing(s.picture)]
         if gone or self.bank.is_missing(state.run.content):
             return self.tr("A picture of this project is missing. Drop it again.")
