@@ -6,12 +6,14 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import torch
 from PIL import Image
 
 from studio.base.steps import Loss, Preview, Progress, Steps, UInt8Image
-from studio.training.snapshot import save_snapshot
+from studio.training.config import keep_memory
+from studio.training.snapshot import load_snapshot, save_snapshot
 from studio.training.stylegan2 import Trained
 
 SHOWN = 10
@@ -36,6 +38,35 @@ class Trainable(Protocol):
 
     def state(self) -> dict[str, Any]:
         """All that another session needs to continue as if there had been no break."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`state` gave."""
+
+
+class Resumable(Protocol):
+    """Settings of a training."""
+
+    def resumed(self, saved: dict[str, Any]) -> Any:
+        """These settings for a training whose snapshot was made with ``saved``."""
+
+
+T = TypeVar("T", bound=Trainable)
+
+
+def opened(
+    make: Callable[[Any, torch.device], T], cfg: Resumable, folder: Path, *, device: str = "cpu", resume: bool = False
+) -> T:
+    """The training in ``folder``, ``make(settings, device)``: begun anew, or with ``resume`` where its snapshot was."""
+    dev = torch.device(device)
+    if dev.type == "cpu":
+        keep_memory()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "snapshot.pt"
+    state = load_snapshot(path) if resume and path.exists() else None
+    t = make(cfg.resumed(state["config"]) if state is not None else cfg, dev)
+    if state is not None:
+        t.load(state)
+    return t
 
 
 def drive(

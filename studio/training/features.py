@@ -23,13 +23,11 @@ from torch import Tensor
 from studio.base.errors import StudioError
 from studio.base.steps import Steps, UInt8Image
 from studio.nets.style_features import StudioVGG
-from studio.training.config import keep_memory
 from studio.training.data import Pictures, load_pictures
-from studio.training.driver import drive
+from studio.training.driver import drive, opened
 from studio.training.ema import Ema
 from studio.training.features_config import FeaturesConfig
 from studio.training.features_net import FeatureClassifier
-from studio.training.snapshot import load_snapshot
 from studio.training.stylegan2 import Trained
 from studio.training.trainer import half_precision_pays
 
@@ -49,15 +47,7 @@ def train_features(
 
     ``data`` needs ``folders``: at least two classes, else :class:`StudioError`.
     """
-    dev = torch.device(device)
-    if dev.type == "cpu":
-        keep_memory()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "snapshot.pt"
-    state = load_snapshot(path) if resume and path.exists() else None
-    t = FeaturesTrainer(cfg.resumed(state["config"]) if state is not None else cfg, data, dev)
-    if state is not None:
-        t.load(state)
+    t = opened(lambda settings, dev: FeaturesTrainer(settings, data, dev), cfg, folder, device=device, resume=resume)
     return (yield from drive(t, folder, cfg.images, minutes=minutes, save_minutes=save_minutes, stop=stop))
 
 

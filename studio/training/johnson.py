@@ -22,14 +22,12 @@ from studio.nets.features import StudioFeatures
 from studio.nets.johnson import JohnsonNet
 from studio.nets.roles import FeatureNet
 from studio.nets.style_features import StudioVGG
-from studio.training.config import keep_memory
 from studio.training.data import Pictures, load_pictures
-from studio.training.driver import drive
+from studio.training.driver import drive, opened
 from studio.training.ema import Ema
 from studio.training.johnson_config import JohnsonConfig
 from studio.training.perceptual import PerceptualLoss, total_variation
 from studio.training.sheets import sheet
-from studio.training.snapshot import load_snapshot
 from studio.training.stylegan2 import Trained
 from studio.training.trainer import half_precision_pays
 
@@ -48,15 +46,7 @@ def train_johnson(
     stop: Callable[[], bool] = lambda: False,
 ) -> Steps[Trained]:
     """Train into ``folder``, as :func:`studio.training.driver.drive` tells; every tenth photograph is held out."""
-    dev = torch.device(device)
-    if dev.type == "cpu":
-        keep_memory()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "snapshot.pt"
-    state = load_snapshot(path) if resume and path.exists() else None
-    t = JohnsonTrainer(cfg.resumed(state["config"]) if state is not None else cfg, data, dev)
-    if state is not None:
-        t.load(state)
+    t = opened(lambda settings, dev: JohnsonTrainer(settings, data, dev), cfg, folder, device=device, resume=resume)
     return (yield from drive(t, folder, cfg.images, minutes=minutes, save_minutes=save_minutes, stop=stop))
 
 

@@ -6,13 +6,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from studio.base.steps import Loss, Progress, Steps
-from studio.training.config import keep_memory
 from studio.training.data import Pictures
-from studio.training.driver import drive
-from studio.training.snapshot import load_snapshot
+from studio.training.driver import drive, opened
 from studio.training.stylegan2 import Trained
 from studio.training.vae_config import VaeConfig
 from studio.training.vae_trainer import VaeTrainer
@@ -35,15 +31,7 @@ def train_vae(
     is a resumed training.  With every snapshot, ``kl.jsonl`` gets the KL of each dimension on held-out pictures.  The
     phase of :class:`Progress` is a warning in a sentence while the latent is found to have collapsed.
     """
-    dev = torch.device(device)
-    if dev.type == "cpu":
-        keep_memory()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "snapshot.pt"
-    state = load_snapshot(path) if resume and path.exists() else None
-    t = VaeTrainer(cfg.resumed(state["config"]) if state is not None else cfg, data, dev)
-    if state is not None:
-        t.load(state)
+    t = opened(lambda settings, dev: VaeTrainer(settings, data, dev), cfg, folder, device=device, resume=resume)
     yield Progress(t.seen, cfg.images, "Preparing")
     t.fit_guide()
     steps = drive(t, folder, cfg.images, minutes=minutes, save_minutes=save_minutes, stop=stop)
