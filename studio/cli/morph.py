@@ -12,9 +12,9 @@ import msgspec
 from studio.base.errors import ModelError, StudioError
 from studio.cli.film import write_film
 from studio.cli.headless import ask, drive, make_context, precision_of, shelf_of, tell
-from studio.cli.pictures import check_picture_path, facts, is_folder, save, source
+from studio.cli.pictures import check_picture_path, draw_seeds, facts, save, source
 from studio.cli.words import as_seed, directions_asset
-from studio.project.latents import Blend, Direction, Encoded, Frame, Key, Latent, Look, Part, Push, Seed, Walk
+from studio.project.latents import Blend, Direction, Encoded, Frame, Key, Latent, Look, Part, Push, Walk
 from studio.project.morph import Encode, MakeAttribute
 from studio.project.requests import Render, Sheet, WalkFrames
 
@@ -269,32 +269,8 @@ def sample(args: argparse.Namespace) -> int:
         raise StudioError("1 to 10,000 pictures can be drawn at once.")
     ctx = make_context(args)
     card = autoencoder_card(ctx, args.model)
-    look = Look(psi=args.temperature)
     seeds = [(args.seed + i) % 2**32 for i in range(args.count)]
-    precision = precision_of(args)
-    if is_folder(args.out):
-        written = []
-        for seed in seeds:
-            one = Render(model=card.sha256, precision=precision, latent=Seed(seed=seed), look=look, size=args.tile)
-            result = ask(ctx, one)
-            path = Path(args.out) / f"seed{seed:04d}.png"
-            save(ctx, card, path, result.image, one)
-            written.append(facts(card, path, result.image, result, seed=seed))
-        tell(args, f"Wrote {len(written)} pictures to {args.out}", {"pictures": written})
-        return 0
-    path = check_picture_path(Path(args.out))
-    sheet = Sheet(
-        model=card.sha256,
-        precision=precision,
-        latents=tuple(Seed(seed=seed) for seed in seeds),
-        look=look,
-        tile=args.tile,
-        columns=args.columns,
-    )
-    result = ask(ctx, sheet)
-    save(ctx, card, path, result.image, sheet)
-    tell(args, f"Wrote {path} ({len(seeds)} pictures)", facts(card, path, result.image, result, seeds=seeds))
-    return 0
+    return draw_seeds(args, ctx, card, seeds, Look(psi=args.temperature))
 
 
 # Attributes --------------------------------------------------------------------------------------------------------

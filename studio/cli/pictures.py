@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -258,6 +259,11 @@ def explore(args: argparse.Namespace) -> int:
     ctx = make_context(args)
     card = generator_card(ctx, args.model)
     look = look_of(args, card, ctx)
+    return draw_seeds(args, ctx, card, wanted, look)
+
+
+def draw_seeds(args: argparse.Namespace, ctx: Context, card: ModelCard, wanted: Sequence[int], look: Look) -> int:
+    """One sheet, or a folder with a picture of each, as ``args`` (out, tile, columns, precision) says."""
     precision = precision_of(args)
     if is_folder(args.out):
         written = []
