@@ -17,7 +17,7 @@ from studio.app.files import Files
 from studio.base.errors import StudioError
 from studio.checkpoints.card import ModelCard, Role
 from studio.checkpoints.library import SUFFIXES, Library
-from studio.project.session import ModelRef, Session
+from studio.project.session import ModelRef, Session, models_of
 from studio.project.style import FIXED_FEATURES
 from studio.widgets.parts import label
 
@@ -31,14 +31,18 @@ def used_models(session: Session) -> set[str]:
     """The sha256 of every model that something in the session needs ("" for the embedded one is left out)."""
     found = chosen_models(session)
     found.update(mark.model for mark in session.bookmarks)
-    found.update(getattr(item.request, "model", "") for item in session.gallery)
+    for item in session.gallery:
+        found.update(models_of(item.request))
     return found - {"", FIXED_FEATURES}
 
 
 def chosen_models(session: Session) -> set[str]:
     """The sha256 of the models that the workspaces are set to ("" for embedded ones)."""
-    style = session.style
-    return {session.explore.model, session.mix.model, session.morph.model, style.run.model, style.painter}
+    style, translate = session.style, session.translate
+    return {
+        *(session.explore.model, session.mix.model, session.morph.model, style.run.model, style.painter),
+        *(translate.model, translate.back, translate.upscaler),
+    }
 
 
 class Models(QObject):

@@ -15,6 +15,7 @@ from studio.project.latents import Mixed
 from studio.project.morph import Encode, LatentSpace
 from studio.project.requests import Matrix, Render
 from studio.project.style import Forecast, LayerThumbs, Paint, Recolour, StyleSheet, Stylize
+from studio.project.translate import Cycle, ReadLabels, Trace, Translate, Upscale, Variations
 
 if TYPE_CHECKING:
     from studio.panels.base import Panel, Studio
@@ -45,6 +46,7 @@ _ALL = (
     PanelEntry("mix", "studio.panels.mix", "MixPanel", "mix"),
     PanelEntry("style", "studio.panels.style", "StylePanel", "style"),
     PanelEntry("morph", "studio.panels.morph", "MorphPanel", "morph"),
+    PanelEntry("translate", "studio.panels.translate", "TranslatePanel", "translate"),
     PanelEntry("library", "studio.panels.library", "LibraryPanel", "library"),
 )
 
@@ -56,6 +58,7 @@ def _title(name: str) -> str:
         "mix": translate("Rail", "Mix"),
         "style": translate("Rail", "Style"),
         "morph": translate("Rail", "Morph"),
+        "translate": translate("Rail", "Translate"),
         "library": translate("Rail", "Library"),
     }[name]
 
@@ -66,16 +69,26 @@ def entries() -> tuple[PanelEntry, ...]:
     return tuple(entry for entry in _ALL if find_spec(entry.module) is not None)
 
 
-HOME: dict[str, str] = {"generator": "explore", "autoencoder": "morph", "features": "style", "stylizer": "style"}
+HOME: dict[str, str] = {
+    "generator": "explore",
+    "autoencoder": "morph",
+    "features": "style",
+    "stylizer": "style",
+    "translator": "translate",
+    "upscaler": "translate",
+}
 """The workspace in which a model of a role is at home."""
 _STYLE = (Stylize, Recolour, Paint, LayerThumbs, StyleSheet, Forecast)
 _MORPH = (Encode, LatentSpace)
+_TRANSLATE = (Translate, Cycle, Variations, ReadLabels, Trace, Upscale)
 
 
 def panel_for(request: msgspec.Struct, role: str = "generator") -> str:
     """The workspace that a recipe belongs to; ``role`` is that of its model (a picture's request does not tell)."""
     if isinstance(request, _STYLE):
         return "style"
+    if isinstance(request, _TRANSLATE):
+        return "translate"
     if isinstance(request, _MORPH) or role == "autoencoder":
         return "morph"
     if isinstance(request, Matrix) or (isinstance(request, Render) and isinstance(request.latent, Mixed)):

@@ -18,8 +18,8 @@ from studio.base.paths import APP_NAME
 from studio.project import plain
 from studio.project.assets import SHA, AssetStore, MissingAssetError, digest
 from studio.project.requests import Request
-from studio.project.session import ModelRef, Session, assets_of
-from studio.project.style import FIXED_FEATURES, Stylize
+from studio.project.session import ModelRef, Session, assets_of, models_of
+from studio.project.style import Stylize
 
 RECIPE_VERSION = 1
 MAX_ASSETS = 12 * 2**20
@@ -52,11 +52,11 @@ def recipe_for(request: Request, session: Session, assets: AssetStore) -> Recipe
         if size + len(data) <= MAX_ASSETS:
             size += len(data)
             kept[sha] = base64.b64encode(data).decode()
-    models = tuple(ref for ref in session.models if ref.sha256 == request.model)
-    if request.model and request.model != FIXED_FEATURES and not models:
-        models = (ModelRef(sha256=request.model, name=""),)
+    known = {ref.sha256: ref for ref in reversed(session.models)}
     # A path on the maker's machine helps nobody else, and it tells who they are.
-    models = tuple(msgspec.structs.replace(ref, path="") for ref in models[:1])
+    models = tuple(
+        msgspec.structs.replace(known.get(sha, ModelRef(sha256=sha, name="")), path="") for sha in models_of(request)
+    )
     return Recipe(request=request, models=models, assets=kept)
 
 

@@ -13,6 +13,7 @@ from studio.project.base import BaseRequest, Precision
 from studio.project.latents import Direct, Direction, Latent, Look, Space, Walk
 from studio.project.morph import Encode, LatentSpace, MakeAttribute
 from studio.project.style import Forecast, LayerThumbs, Paint, Recolour, StyleSheet, Stylize
+from studio.project.translate import Cycle, ReadLabels, Trace, Translate, Upscale, Variations
 
 
 class Render(BaseRequest, frozen=True, kw_only=True, tag="render"):
@@ -159,10 +160,17 @@ Request = (
     | LayerThumbs
     | StyleSheet
     | Forecast
+    | Translate
+    | Cycle
+    | Variations
+    | ReadLabels
+    | Trace
+    | Upscale
 )
 
 __all__ = [
     "Compare",
+    "Cycle",
     "Encode",
     "FilmStrip",
     "FindDirections",
@@ -176,6 +184,7 @@ __all__ = [
     "Paint",
     "PathLength",
     "Precision",
+    "ReadLabels",
     "ReadWs",
     "Recolour",
     "Render",
@@ -185,5 +194,9 @@ __all__ = [
     "StyleSheet",
     "Stylize",
     "Tiles",
+    "Trace",
+    "Translate",
+    "Upscale",
+    "Variations",
     "WalkFrames",
 ]

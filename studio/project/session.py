@@ -12,7 +12,8 @@ import msgspec
 
 from studio.project.latents import Direct, Frame, Latent, Look, Push, Seed, Walk
 from studio.project.requests import Request
-from studio.project.style import Stylize
+from studio.project.style import FIXED_FEATURES, Stylize
+from studio.project.translate import Trace, TranslateLook
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -151,6 +152,35 @@ class StyleState(_State, frozen=True, kw_only=True):
     """Which of "content" and "style" still hold the program's own example: what is dropped first replaces these."""
 
 
+class TranslateState(_State, frozen=True, kw_only=True):
+    """What the Translate panel edits.
+
+    ``model`` "" means the embedded translator; ``back`` the one that goes the other way ("": its partner, if there is
+    one).  ``drawing`` is the paper of Draw (an asset; "": blank), ``picture`` what Picture and Enlarge work on.
+    """
+
+    mode: Literal["draw", "picture", "enlarge"] = "draw"
+    model: str = ""
+    way: Literal["there", "back", "cycle"] = "there"
+    back: str = ""
+    drawing: str = ""
+    picture: str = ""
+    picture_name: str = ""
+    example: bool = False
+    """``picture`` is the program's own example."""
+    look: TranslateLook = TranslateLook()
+    size: int = 0
+    """The longer side in px at which the network works (0: the picture's own, or what the model is at home with)."""
+    trace: Trace | None = None
+    """The photograph under the paper, and how its lines are found."""
+    onion: float = 0.0
+    """How much of the outcome shines through the paper, 0 to 1."""
+    first_seed: int = 1
+    """Of the variations."""
+    upscaler: str = ""
+    sharpness: float = 0.0
+
+
 class Bookmark(_State, frozen=True, kw_only=True):
     """A latent worth keeping, usable everywhere a seed is."""
 
@@ -184,12 +214,13 @@ class Session(_State, frozen=True, kw_only=True):
     mix: MixState = MixState()
     style: StyleState = StyleState()
     morph: MorphState = MorphState()
+    translate: TranslateState = TranslateState()
     bookmarks: tuple[Bookmark, ...] = ()
     gallery: tuple[GalleryItem, ...] = ()
     canvas_background: Literal["dark", "checker"] = "dark"
 
 
-REFERENCES = frozenset({"asset", "picture", "thumbnail", "content", "mask", "start"})
+REFERENCES = frozenset({"asset", "picture", "thumbnail", "content", "mask", "start", "drawing"})
 """Fields whose text is the sha256 of an asset."""
 
 
@@ -212,3 +243,13 @@ def assets_of(value: msgspec.Struct) -> frozenset[str]:
 
     visit(value)
     return frozenset(found)
+
+
+MODEL_FIELDS = ("model", "back", "sharper")
+"""Fields of a request whose text is the sha256 of a model."""
+
+
+def models_of(request: msgspec.Struct) -> tuple[str, ...]:
+    """The sha256 of every model file that a request needs, the leading one first (embedded defaults left out)."""
+    found = (getattr(request, field, "") for field in MODEL_FIELDS)
+    return tuple(dict.fromkeys(sha for sha in found if sha not in ("", FIXED_FEATURES)))

@@ -7,10 +7,20 @@ from typing import Any
 
 import msgspec
 
-from studio.project import latents, requests, session
+from studio.project import latents, requests, session, translate
 from studio.project.latents import Direct, Look, Noise, Seed, Stored
 from studio.project.requests import Invert, Render
-from studio.project.session import Bookmark, ExploreState, GalleryItem, Session, assets_of
+from studio.project.session import (
+    Bookmark,
+    ExploreState,
+    GalleryItem,
+    Session,
+    TranslateState,
+    assets_of,
+    models_of,
+)
+from studio.project.style import FIXED_FEATURES, Stylize
+from studio.project.translate import Amount, Cycle, Trace, TranslateLook, Upscale
 
 
 def omitted_defaults(module: Any) -> dict[str, dict[str, Any]]:
@@ -77,6 +87,38 @@ REQUESTS = {
     "Matrix": {"look": LOOK, "tile": 64},
     "ReadWs": {"look": LOOK},
 }
+TRANSLATE = {
+    "Amount": {"value": 1.0, "mask": "", "outside": 0.0, "feather": 8.0},
+    "TranslateLook": {
+        "statistics": None,
+        "seed": None,
+        "labels": (),
+        "strength": Amount(),
+        "keep_colours": Amount(value=0.0),
+    },
+    "Translate": {"precision": "fast", "look": TranslateLook(), "size": 0, "tile": 0},
+    "Cycle": {"precision": "fast", "look": TranslateLook(), "size": 0, "tile": 0},
+    "Variations": {
+        "precision": "fast",
+        "look": TranslateLook(),
+        "seeds": (1, 2, 3, 4, 5, 6, 7, 8),
+        "size": 0,
+        "thumbnail": 128,
+    },
+    "ReadLabels": {"precision": "fast", "size": 0},
+    "Trace": {
+        "precision": "fast",
+        "model": "",
+        "kind": "edges",
+        "detail": 0.5,
+        "smooth": 0.35,
+        "width": 2.0,
+        "colours": 6,
+        "palette": (),
+        "size": 256,
+    },
+    "Upscale": {"precision": "fast", "sharper": "", "sharpness": 0.0, "tile": 0},
+}
 
 
 def test_defaults_are_part_of_the_format() -> None:
@@ -90,6 +132,8 @@ def test_defaults_are_part_of_the_format() -> None:
     assert {name: found[name] for name in REQUESTS} == {
         name: {"precision": "fast"} | fields for name, fields in REQUESTS.items()
     }
+    found = omitted_defaults(translate)
+    assert {name: found[name] for name in TRANSLATE} == TRANSLATE
 
 
 def test_requests_have_distinct_tags() -> None:
@@ -100,7 +144,7 @@ def test_requests_have_distinct_tags() -> None:
 
 
 def test_everything_is_frozen_and_hashable() -> None:
-    for module in (latents, requests, session):
+    for module in (latents, requests, session, translate):
         for name, kind in vars(module).items():
             if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == module.__name__:
                 assert kind.__struct_config__.frozen, name
@@ -118,4 +162,17 @@ def test_assets_of_finds_every_reference() -> None:
     )
     assert assets_of(value) == {"a1", "t1", "p1", "p2", "p3", "a2"}
     assert assets_of(value.gallery[1].request) == {"a2"}
+    drawn = Session(
+        translate=TranslateState(
+            drawing="d1", picture="p1", trace=Trace(picture="p2"), look=TranslateLook(strength=Amount(mask="m1"))
+        )
+    )
+    assert assets_of(drawn) == {"d1", "p1", "p2", "m1"}
     assert assets_of(Session()) == frozenset()
+
+
+def test_models_of_a_request_are_all_that_it_needs() -> None:
+    assert models_of(Cycle(model="a", back="b", picture="p")) == ("a", "b")
+    assert models_of(Upscale(model="a", sharper="c", picture="p")) == ("a", "c")
+    assert models_of(Upscale(model="a", picture="p")) == ("a",)
+    assert models_of(Stylize(model=FIXED_FEATURES, content="c")) == models_of(Trace(picture="p")) == ()
