@@ -21,10 +21,16 @@ Float32Array = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """One picture."""
+    """One picture.
+
+    ``deep``: the same in 16 bits, ``[H, W, 3]`` or ``[H, W, 4]`` uint16, when what it was made from had 16; ``icc``:
+    the profile of the file that it was made from (``image`` itself is sRGB).
+    """
 
     image: UInt8Image
     info: Mapping[str, Any] = field(default_factory=dict)
+    deep: npt.NDArray[np.uint16] | None = None
+    icc: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,4 +176,47 @@ class StyleRun:
     info: Mapping[str, Any] = field(default_factory=dict)
 
 
-Result = Picture | Pictures | Array | Numbers | Directions | Inversion | Encoding | Space | Attribute | StyleRun
+@dataclass(frozen=True, slots=True, eq=False)
+class CycleResult:
+    """A picture to the other world and back.
+
+    ``source`` what was shown to the first network, ``image`` what came there, ``back`` what came back, ``[H, W, 3]``
+    uint8 of one size; ``error`` ``[H, W]`` float32 in 0..1, mean absolute difference between source and back over the
+    colours; ``l1`` its mean; ``psnr`` in dB over the 8-bit values (inf: nothing was lost).
+    """
+
+    source: UInt8Image
+    image: UInt8Image
+    back: UInt8Image
+    error: Float32Array
+    l1: float
+    psnr: float
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """The labels of a many-domain model that a picture seems to have already, in the model's order.
+
+    ``info["change"]``: mean absolute change of the picture (0..1) with these labels; ``info["margins"]``: for each of
+    the card's groups how much more it changes with the next best choice (near 0: hard to tell).
+    """
+
+    values: tuple[float, ...]
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+Result = (
+    Picture
+    | Pictures
+    | Array
+    | Numbers
+    | Directions
+    | Inversion
+    | Encoding
+    | Space
+    | Attribute
+    | StyleRun
+    | CycleResult
+    | Labels
+)
