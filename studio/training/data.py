@@ -50,7 +50,7 @@ class Pictures:
         return self.subset([i for i in range(n) if i % every != every - 1]), self.subset(held)
 
 
-def _entries(source: Path) -> Iterator[tuple[str, bytes]]:
+def entries(source: Path) -> Iterator[tuple[str, bytes]]:
     """(relative name, bytes) of every picture and of ``labels.csv``, in sorted order."""
 
     def wanted(name: str) -> bool:
@@ -109,7 +109,7 @@ def load_pictures(source: Path | str, size: int, *, labels: Path | str | None = 
     folders: list[str] = []
     broken: list[str] = []
     text: str | None = Path(labels).read_text("utf-8") if labels is not None else None
-    for name, data in _entries(source):
+    for name, data in entries(source):
         if name.endswith("labels.csv"):
             text = data.decode("utf-8") if text is None else text
             continue
