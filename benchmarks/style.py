@@ -150,8 +150,8 @@ def plain(size: int, statistic: str, steps: int, weights: dict[str, float]) -> d
 def ours(size: int, statistic: str, steps: int, precision: str, tile: int = 0) -> dict[str, Any]:
     """The engine's own loop at one scale."""
     from studio.base.steps import Loss
+    from studio.engine.pictures import tensor
     from studio.engine.registry import start
-    from studio.engine.style.pictures import tensor
 
     content, style = _pictures(size)
     ctx, model = _context()

@@ -13,9 +13,9 @@ import torch
 
 from studio.base.steps import Progress, Steps, UInt8Image
 from studio.engine.context import Context
+from studio.engine.pictures import read, resized, tensor, to_uint8
 from studio.engine.registry import operation
 from studio.engine.results import Picture
-from studio.engine.style.pictures import read, resized, tensor, to_uint8
 from studio.project.style import Colours, Recolour
 
 _YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])

@@ -21,10 +21,10 @@ from torch import Tensor
 
 from studio.base.errors import StudioError
 from studio.base.steps import Progress
+from studio.engine.pictures import Size, fitted, resized
 from studio.engine.style.masks import Mix, Regions
 from studio.engine.style.needs import KEPT_CONTENT
 from studio.engine.style.network import Network
-from studio.engine.style.pictures import Size, fitted, resized
 from studio.engine.style.statistics import Measure, SlicedTerm, Term
 from studio.engine.style.tiles import Tile, places, planes, tiles
 from studio.project.style import Scaling, Statistic, StyleLook

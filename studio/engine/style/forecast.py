@@ -10,11 +10,11 @@ import torch
 from studio.base.errors import StudioError
 from studio.base.steps import Progress, Steps
 from studio.engine.context import Context
+from studio.engine.pictures import fitted
 from studio.engine.registry import operation
 from studio.engine.results import Numbers
 from studio.engine.style.costs import Costs
 from studio.engine.style.needs import available, peak_bytes, tile_for
-from studio.engine.style.pictures import fitted
 from studio.engine.style.pyramid import scales
 from studio.engine.style.run import StyleTransfer
 from studio.project.style import Forecast

@@ -5,25 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from studio.engine.context import Context
-from studio.engine.style.pictures import Size, smooth
+from studio.engine.masks import feathered, read_mask
+from studio.engine.pictures import Size, smooth
 from studio.project.style import StyleLook, StyleSource
-
-FEATHER_AT = 512
-"""The picture side in px that ``feather`` is given for."""
-
-
-def read_mask(ctx: Context, sha: str) -> Tensor:
-    """A mask asset as ``[1, 1, H, W]`` in [0, 1]: its alpha where it has one that says something, else its light."""
-    pixels = torch.from_numpy(ctx.assets.image(sha).copy()).float() / 255.0
-    if pixels.dim() == 2:
-        return pixels[None, None]
-    if pixels.shape[2] == 4 and bool((pixels[..., 3] < 1.0).any()):
-        return pixels[None, None, :, :, 3].contiguous()
-    return pixels[..., :3].mean(dim=2)[None, None].contiguous()
 
 
 @dataclass
@@ -89,17 +76,4 @@ class Regions:
     def _mask(self, source: StyleSource, size: Size) -> Tensor:
         if source.mask not in self._read:
             self._read[source.mask] = read_mask(self._ctx, source.mask).to(self._ctx.device)
-        mask = smooth(self._read[source.mask], size).clamp_(0.0, 1.0)
-        sigma = source.feather * max(size) / FEATHER_AT / 2.0
-        return _blurred(mask, sigma) if sigma > 0.3 else mask
-
-
-def _blurred(mask: Tensor, sigma: float) -> Tensor:
-    radius = min(int(3.0 * sigma + 0.5), min(mask.shape[2:]) - 1)
-    if radius < 1:
-        return mask
-    t = torch.arange(-radius, radius + 1, device=mask.device, dtype=torch.float32)
-    kernel = torch.exp(-0.5 * (t / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    mask = F.conv2d(F.pad(mask, (radius, radius, 0, 0), mode="replicate"), kernel.view(1, 1, 1, -1))
-    return F.conv2d(F.pad(mask, (0, 0, radius, radius), mode="replicate"), kernel.view(1, 1, -1, 1))
+        return feathered(self._read[source.mask], size, source.feather)

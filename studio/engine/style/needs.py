@@ -9,8 +9,8 @@ import torch
 
 from studio.engine import devices
 from studio.engine.context import Context
+from studio.engine.pictures import Size
 from studio.engine.style.network import Network
-from studio.engine.style.pictures import Size
 from studio.engine.style.statistics import FEWEST, FULL, PROJECTIONS
 from studio.project.style import Stylize
 

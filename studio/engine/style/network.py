@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from studio.engine.context import Context
+from studio.engine.pictures import Size, fitted, read, resized, tensor
 from studio.engine.style.lean import Lean, multiplies_in_bf16
-from studio.engine.style.pictures import Size, fitted, read, resized, tensor
 from studio.project.style import FIXED_FEATURES
 
 

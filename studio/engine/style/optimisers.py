@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from studio.engine.style.pictures import Size, smooth
+from studio.engine.pictures import Size, smooth
 
 BETAS = (0.9, 0.99)
 EPS = 1e-8

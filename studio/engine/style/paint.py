@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import torch
-
 from studio.base.errors import StudioError
 from studio.base.steps import Progress, Steps
 from studio.engine.context import Context
+from studio.engine.pictures import fitted, read, resized, tensor, to_uint8
 from studio.engine.registry import operation
 from studio.engine.results import Picture
+from studio.engine.stepping import without_gradients
 from studio.engine.style.colours import recolour
-from studio.engine.style.pictures import fitted, read, resized, tensor, to_uint8
 from studio.project.style import Paint
 
 TILE = 1024
@@ -45,21 +44,6 @@ def paint(ctx: Context, request: Paint) -> Steps[Picture]:
     tile = request.tile or TILE
     tile = max(128, round(tile / ctx.parts**0.5))
     strength = min(max(request.strength, 0.0), 1.0)
-    painted = yield from _steps(net, x, styles, weights, strength, tile)
+    painted = yield from without_gradients(net.stylize_steps(x, styles, weights, strength, tile=tile))
     image = recolour(to_uint8(painted), pixels, request.colours)
     return Picture(image, {"ms": round(1000 * (time.perf_counter() - begun)), "tile": tile})
-
-
-def _steps(net: Any, x: torch.Tensor, styles: Any, weights: Any, strength: float, tile: int) -> Steps[torch.Tensor]:
-    """The network's own steps, each without gradients (no step may leave the thread's mode changed)."""
-    steps = net.stylize_steps(x, styles, weights, strength, tile=tile)
-    try:
-        while True:
-            with torch.no_grad():
-                event = next(steps)
-            yield event
-    except StopIteration as stop:
-        painted: torch.Tensor = stop.value
-        return painted
-    finally:
-        steps.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from studio.engine.style.pictures import Size, fitted
+from studio.engine.pictures import Size, fitted
 from studio.project.style import Stylize
 
 SMALLEST = 64

@@ -14,6 +14,7 @@ import torch
 from studio.base.errors import StudioError
 from studio.base.steps import Event, Loss, Preview, Progress, Steps, UInt8Image
 from studio.engine.context import Context
+from studio.engine.pictures import read, resized, tensor, to_uint8
 from studio.engine.registry import operation
 from studio.engine.results import KeptPreview, StyleRun
 from studio.engine.style.colours import recolour
@@ -22,7 +23,6 @@ from studio.engine.style.lean import kept_memory
 from studio.engine.style.masks import Regions
 from studio.engine.style.needs import tile_for
 from studio.engine.style.network import Network, open_network
-from studio.engine.style.pictures import read, resized, tensor, to_uint8
 from studio.engine.style.pyramid import Scale, scales, share
 from studio.engine.style.state import State, load, new_optimiser
 from studio.project.session import KeptIterate

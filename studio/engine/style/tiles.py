@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from studio.engine.style.pictures import Size
+from studio.engine.pictures import Size
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from studio.base.errors import StudioError
 from studio.base.steps import Loss, Preview, Progress
+from studio.engine.pictures import resized, tensor
 from studio.engine.registry import start
 from studio.engine.results import KeptPreview, StyleRun
 from studio.engine.style.costs import Costs, Evaluation, Setting
 from studio.engine.style.masks import Regions
 from studio.engine.style.network import Network
-from studio.engine.style.pictures import resized, tensor
 from studio.project.style import Change, LayerWeight, Resume, Start, StyleSource
 from tests.engine.style.parts import LAYERS, SmallContext, events, finish, network, painting, photograph, request
 
