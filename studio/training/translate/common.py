@@ -23,8 +23,10 @@ from studio.training.translate.translate_config import TranslateConfig
 Generator = UNetGenerator | ResNetGenerator
 
 
-def build_generator(cfg: TranslateConfig, in_channels: int = 3, out_channels: int = 3) -> Generator:
-    """A fresh generator, or the one in ``cfg.base`` to go on from."""
+def build_generator(
+    cfg: TranslateConfig, in_channels: int = 3, out_channels: int = 3, *, base: str | None = None
+) -> Generator:
+    """A fresh generator, or the one in ``base`` (that of the settings) to go on from."""
     net: Generator
     norm = cast(NormKind, cfg.norm)
     if cfg.network == "unet":
@@ -37,8 +39,9 @@ def build_generator(cfg: TranslateConfig, in_channels: int = 3, out_channels: in
             dropout=cfg.dropout,
         )  # fmt: skip
     init_weights(net)
-    if cfg.base:
-        load_base(net, cfg.base)
+    path = cfg.base if base is None else base
+    if path:
+        load_base(net, path)
     return net
 
 

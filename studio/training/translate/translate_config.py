@@ -146,7 +146,18 @@ class CycleConfig(TranslateConfig):
     """Of the difference when a picture is already of the target world; times ``cycle_weight``, as in the paper."""
     identity_until: float = 1.0
     """The identity term ends after this part of the training: it forbids to change colours."""
+    identity_every: int = 1
+    """It is asked for in every so many-th batch only: it costs a third of the time."""
+    border: str = "repeat"
+    """What comes in where a picture is moved or made smaller: ``repeat`` its border, or ``white``."""
     pool: int = 50
     batch: int = 4
     most_scale: float = 1.05
     least_scale: float = 0.85
+
+    def check(self) -> None:
+        """:class:`StudioError` when a setting makes no sense."""
+        super().check()
+        self._one_of("border", ("repeat", "white"))
+        if self.identity_every < 1:
+            raise StudioError("The identity term must come in every batch, or every second, third … one.")
