@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import dataclasses
+import inspect
+import itertools
 import signal
 import sys
 from collections.abc import Callable
@@ -24,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     from studio.training.config import TrainConfig
     from studio.training.features_config import FeaturesConfig
     from studio.training.johnson_config import JohnsonConfig
+    from studio.training.translate.upscale_config import SharpConfig, UpscaleConfig
     from studio.training.vae_config import VaeConfig
 
     training_options(p, TrainConfig)
@@ -33,6 +37,10 @@ def _parser() -> argparse.ArgumentParser:
     training_options(f, FeaturesConfig)
     j = sub.add_parser("johnson", help="a style network", description="Train a one-pass style network on one style.")
     training_options(j, JohnsonConfig)
+    u = sub.add_parser("srresnet", help="a network that enlarges", description="Train a network that enlarges.")
+    training_options(u, UpscaleConfig)
+    g = sub.add_parser("srgan", help="its sharper sister", description="Give an enlarging network sharper texture.")
+    training_options(g, SharpConfig)
     e = sub.add_parser("export", help="an embedded model from a finished training", description="Score and export.")
     e.add_argument("--data", required=True, help="the pictures that it was trained on")
     e.add_argument("--out", required=True, help="name of the training (its folder in --runs)")
@@ -60,12 +68,39 @@ def training_options(p: argparse.ArgumentParser, settings: type[Any]) -> None:
     p.add_argument("--resume", action="store_true", help="continue from the last snapshot")
     p.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps")
     p.add_argument("--labels", default=None, help="another labels.csv")
+    words = field_words(settings)
     for field in dataclasses.fields(settings):
-        name = "--" + field.name.replace("_", "-")
+        name, told = "--" + field.name.replace("_", "-"), words.get(field.name)
         if isinstance(field.default, bool):
-            p.add_argument(name, action=argparse.BooleanOptionalAction, default=field.default)
+            p.add_argument(name, action=argparse.BooleanOptionalAction, default=field.default, help=told)
         else:
-            p.add_argument(name, type=type(field.default), default=field.default)
+            p.add_argument(name, type=type(field.default), default=field.default, help=told)
+
+
+def field_words(settings: type[Any]) -> dict[str, str]:
+    """The sentences under the fields of a dataclass and its bases, and their defaults, as help of the command line.
+
+    Empty where the sources are not installed.
+    """
+    words: dict[str, str] = {}
+    for cls in reversed(settings.__mro__[:-1]):
+        try:
+            body = ast.parse(inspect.getsource(cls)).body[0]
+        except (OSError, SyntaxError):
+            continue
+        assert isinstance(body, ast.ClassDef)
+        for before, line in itertools.pairwise(body.body):
+            if not isinstance(before, ast.AnnAssign) or not isinstance(before.target, ast.Name):
+                continue
+            if (
+                isinstance(line, ast.Expr)
+                and isinstance(line.value, ast.Constant)
+                and isinstance(line.value.value, str)
+            ):
+                words[before.target.id] = " ".join(line.value.value.replace("``", "").split())
+    defaults = {f.name: f.default for f in dataclasses.fields(settings)}
+    told = {k: v if defaults[k] == "" else f"{v} (default: {defaults[k]})" for k, v in words.items()}
+    return {k: v.replace("%", "%%") for k, v in told.items()}
 
 
 def main(argv: list[str]) -> int:
@@ -118,11 +153,30 @@ def _johnson(args: argparse.Namespace) -> int:
     return _train(args, cfg, train_johnson)
 
 
-def _train(args: argparse.Namespace, cfg: Any, train: Callable[..., Steps[Trained]]) -> int:
+def _srresnet(args: argparse.Namespace) -> int:
+    from studio.training.translate.upscale import load_upscale, train_srresnet
+    from studio.training.translate.upscale_config import UpscaleConfig
+
+    cfg = UpscaleConfig.from_dict(vars(args))
+    cfg.check()
+    return _train(args, cfg, train_srresnet, load_upscale(args.data, cfg))
+
+
+def _srgan(args: argparse.Namespace) -> int:
+    from studio.training.translate.upscale import load_upscale
+    from studio.training.translate.upscale_config import SharpConfig
+    from studio.training.translate.upscale_sharp import train_srgan
+
+    cfg = SharpConfig.from_dict(vars(args))
+    cfg.check()
+    return _train(args, cfg, train_srgan, load_upscale(args.data, cfg))
+
+
+def _train(args: argparse.Namespace, cfg: Any, train: Callable[..., Steps[Trained]], data: Any = None) -> int:
     """Drive a training to its end or to a signal; ``train`` as :func:`studio.training.stylegan2.train`."""
     from studio.training.data import load_pictures
 
-    data = load_pictures(args.data, cfg.size, labels=args.labels)
+    data = load_pictures(args.data, cfg.size, labels=args.labels) if data is None else data
     _say(f"{len(data)} pictures at {cfg.size} px")
     asked: list[int] = []
     previous = {s: signal.signal(s, lambda number, _: asked.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
@@ -218,7 +272,7 @@ def _measure(args: argparse.Namespace) -> int:
     return 0
 
 
-HELD_OUT = {"active_units", "held-out accuracy", "held-out content"}
+HELD_OUT = {"active_units", "held-out accuracy", "held-out content", "held-out psnr_y"}
 """Losses that come with a snapshot and are always shown."""
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -226,6 +280,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "vae": _vae,
     "features": _features,
     "johnson": _johnson,
+    "srresnet": _srresnet,
+    "srgan": _srgan,
     "export": _export,
     "measure": _measure,
 }

@@ -94,11 +94,14 @@ def square(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), method, box=box)
 
 
-def load_pictures(source: Path | str, size: int, *, labels: Path | str | None = None) -> Pictures:
+def load_pictures(
+    source: Path | str, size: int, *, labels: Path | str | None = None, least: int = 0, every: int = 1
+) -> Pictures:
     """Read every picture of a folder or zip at ``size`` px, with the rows of ``labels.csv`` when there is one.
 
     ``labels`` names another table.  A table has a column ``file`` with the file names (folders are ignored); pictures
-    without a row are left out when there is a table.  Raises :class:`StudioError` when nothing can be used.
+    without a row are left out when there is a table.  Pictures whose shorter side is below ``least`` px are left out,
+    and with ``every`` only each so-manieth one is read.  Raises :class:`StudioError` when nothing can be used.
     """
     source = Path(source)
     if not source.exists():
@@ -108,13 +111,20 @@ def load_pictures(source: Path | str, size: int, *, labels: Path | str | None = 
     names: list[str] = []
     folders: list[str] = []
     broken: list[str] = []
+    small = count = 0
     text: str | None = Path(labels).read_text("utf-8") if labels is not None else None
     for name, data in entries(source):
         if name.endswith("labels.csv"):
             text = data.decode("utf-8") if text is None else text
             continue
+        count += 1
+        if (count - 1) % every:
+            continue
         try:
             with Image.open(io.BytesIO(data)) as image:
+                if min(image.size) < least:
+                    small += 1
+                    continue
                 arrays.append(np.asarray(square(image, size), dtype=np.uint8))
         except (OSError, ValueError, Image.DecompressionBombError):
             broken.append(name)
@@ -126,6 +136,12 @@ def load_pictures(source: Path | str, size: int, *, labels: Path | str | None = 
         keep = [i for i, name in enumerate(names) if name in table]
         arrays, names = [arrays[i] for i in keep], [names[i] for i in keep]
         folders = [folders[i] for i in keep]
+    if not arrays and small:
+        raise StudioError(
+            f"All pictures in {source.name} are too small.",
+            f"The shorter side of each of the {small} is below {least} pixels.",
+            "Choose larger pictures, or a smaller size.",
+        )
     if not arrays:
         raise StudioError(
             f"No usable pictures in {source.name}.",
