@@ -9,16 +9,15 @@ import msgspec
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
-from studio.base.errors import StudioError
-from studio.base.steps import Loss, Preview, UInt8Image
+from studio.base.steps import UInt8Image
 from studio.checkpoints.card import ModelCard
-from studio.panels.base import Action, Panel, Studio
-from studio.panels.style.bank import PictureBank
+from studio.panels.base import Action, Studio
+from studio.panels.parts.bank import PictureBank
+from studio.panels.parts.part import PartsPanel
 from studio.panels.style.colours import Colouring
 from studio.panels.style.forecast import Forecasting
 from studio.panels.style.layers import Layers
 from studio.panels.style.masks import Masking
-from studio.panels.style.part import Part
 from studio.panels.style.passing import Passing
 from studio.panels.style.pictures import Pictures
 from studio.panels.style.recall import recalled
@@ -32,10 +31,9 @@ from studio.project.style import FIXED_FEATURES, Stylize
 from studio.widgets.chips import ChipRow
 from studio.widgets.maskcanvas import MaskCanvas
 from studio.widgets.section import Inspector
-from studio.worker.bridge import JobView
 
 
-class StylePanel(Panel):
+class StylePanel(PartsPanel):
     """Content, styles, two columns of sliders, a picture that grows."""
 
     name = "style"
@@ -65,7 +63,7 @@ class StylePanel(Panel):
         self.board = Layers(self)
         self.sheet = Sheet(self)
         self.running = Running(self)
-        self.parts: tuple[Part, ...] = (
+        self.parts = (
             self.bank,
             self.forecasting,
             self.passing,
@@ -470,40 +468,3 @@ class StylePanel(Panel):
         if self.board.makes_thumbs() and self.others_work():
             self.board.stop_thumbs()
             self.board.want_thumbs()
-
-    def _part(self, job: int) -> tuple[Part | None, str]:
-        key = self.key_of(job)
-        return next((part for part in self.parts if key in part.keys), None), key
-
-    def progress(self, job: int, view: JobView) -> None:
-        part, key = self._part(job)
-        if part is not None:
-            part.progress(key, job, view)
-
-    def preview(self, job: int, preview: Preview) -> None:
-        part, key = self._part(job)
-        if part is not None:
-            part.preview(key, job, preview)
-
-    def loss(self, job: int, loss: Loss) -> None:
-        part, key = self._part(job)
-        if part is not None:
-            part.loss(key, job, loss)
-
-    def result(self, job: int, request: Any, result: Any) -> None:
-        part, key = self._part(job)
-        if part is not None:
-            part.result(key, job, request, result)
-
-    def failed(self, job: int, request: Any, error: StudioError) -> None:
-        part, key = self._part(job)
-        quiet = part.failed(key, job, error) if part is not None else False
-        if part is not None:
-            part.ended(key, job)
-        if not quiet:
-            super().failed(job, request, error)
-
-    def stopped(self, job: int) -> None:
-        part, key = self._part(job)
-        if part is not None:
-            part.ended(key, job)

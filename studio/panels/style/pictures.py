@@ -13,6 +13,7 @@ from PySide6.QtGui import QGuiApplication, QIcon, QImageReader, QPixmap
 from PySide6.QtWidgets import QMenu
 
 from studio.base.steps import UInt8Image
+from studio.panels.parts.bank import PICTURE_FILES
 from studio.panels.style.examples import Example, examples, first_pair
 from studio.panels.style.part import Part
 from studio.panels.style.slots import SlotGrid
@@ -270,9 +271,6 @@ class Pictures(Part):
     def studio_text(self, text: str) -> str:
         """The title of an example in the person's language."""
         return QCoreApplication.translate("Examples", text)
-
-
-PICTURE_FILES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 
 
 def _placed(state: StyleState, index: int, sha: str, title: str) -> StyleState:

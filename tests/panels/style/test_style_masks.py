@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from studio.base.steps import Preview
+from studio.panels.parts.masking import as_mask, fitted
 from studio.panels.style import StylePanel
-from studio.panels.style.masks import as_mask, fitted
 from studio.project.style import StyleSource
 from tests.panels.style.paper import StyleStudio, picture, with_pair
 
