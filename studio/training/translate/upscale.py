@@ -188,7 +188,8 @@ class UpscaleTrainer:
         small = reduced(x, cfg.scale)
         places = torch.randint(cfg.size // cfg.scale - cfg.patch + 1, (count, 2), generator=gen).tolist()
         turns = torch.randint(8, (count,), generator=gen).tolist()
-        inputs, truths = [], []
+        inputs: list[Tensor] = []
+        truths: list[Tensor] = []
         for i, ((top, left), turn) in enumerate(zip(places, turns, strict=True)):
             for out, picture, k in ((inputs, small[i], 1), (truths, x[i], cfg.scale)):
                 cut = picture[:, k * top : k * (top + cfg.patch), k * left : k * (left + cfg.patch)]

@@ -55,7 +55,7 @@ class UpscaleConfig:
             raise StudioError(f"Enlarging {self.scale} times cannot be trained.", f"It can be {_listed(STEPS)} times.")
         if self.size % self.scale:
             raise StudioError(f"The size of the pictures must be a multiple of {self.scale}, the enlargement.")
-        if not 8 <= self.patch or self.batch < 1:
+        if self.patch < 8 or self.batch < 1:
             raise StudioError("The cuts must be at least 8 pixels wide, and a batch at least one cut.")
         if not 0 <= self.more_share <= 1:
             raise StudioError("The share of further pictures must be from 0 to 1.")
