@@ -239,7 +239,7 @@ class Canvas(DropTarget):
         super().resizeEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if self._main is None:
+        if not self.has_image():
             event.ignore()
             return
         # Two fingers on a touchpad pan; a wheel, and fingers with Ctrl, zoom.
@@ -438,14 +438,18 @@ class Canvas(DropTarget):
     def _draw_over(self, painter: QPainter) -> None:
         """For subclasses: what lies over the picture and below the words."""
 
-    def _draw_picture(self, painter: QPainter, shown: ShownPicture | None, view: QRectF) -> None:
-        if shown is None:
-            return
-        target = self._view.rect()
-        ratio = self.devicePixelRatioF()
+    def _target(self) -> QRectF:
+        """Where the picture's frame lies in its pane."""
+        target, ratio = self._view.rect(), self.devicePixelRatioF()
         if self._view.fitted:  # on whole screen pixels, so that edges are sharp
             left, top = round(target.left() * ratio) / ratio, round(target.top() * ratio) / ratio
             target = QRectF(left, top, round(target.width() * ratio) / ratio, round(target.height() * ratio) / ratio)
+        return target
+
+    def _draw_picture(self, painter: QPainter, shown: ShownPicture | None, view: QRectF) -> None:
+        if shown is None:
+            return
+        target, ratio = self._target(), self.devicePixelRatioF()
         blocky = not self._view.fitted and self.zoom() > _BLOCKY
         shown.draw(painter, target, view, blocky=blocky, ratio=ratio)
         if self._heat is not None:

@@ -33,6 +33,14 @@ class Theme:
     REST: Final = "#3a4252"
     """The fill of a control that stands at its default."""
 
+    PAPER: Final = "#ffffff"
+    """What is drawn on; the next five are the colours of everything on and around it."""
+    DESK: Final = "#eeeeea"
+    PAPER_LINE: Final = "#d5d5ce"
+    PAPER_INK: Final = "#25262a"
+    PAPER_DIM: Final = "#67686c"
+    PAPER_OFF: Final = "#b9b9b4"
+
     SOURCES: Final = ("#f2a65a", "#6fb1fc", "#b48cf2", "#7bc98f", "#e5707a", "#5fc9c4", "#e6d06a", "#e58fc6")
     """Colours of columns and curves, in order; beyond the last they repeat."""
 
