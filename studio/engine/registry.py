@@ -119,7 +119,8 @@ def start(ctx: Context, request: Request | Any) -> Steps[Any]:
     found = find(request)
     with ctx.scope() as scoped:
         model = getattr(request, "model", None)
-        if model is not None and not scoped.is_loaded(model, getattr(request, "precision", None)):
+        # "" is whatever is embedded for the operation's role, or no model at all: nothing that could be looked up here.
+        if model and not scoped.is_loaded(model, getattr(request, "precision", None)):
             yield Progress(0, 0, "Opening the model")
         steps = found.function(scoped, request)
         return (yield from _watched(steps, found.function.__qualname__))
