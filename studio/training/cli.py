@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studio.base.errors import StudioError
-from studio.base.steps import Loss, Progress, Steps
+from studio.base.steps import Loss, Preview, Progress, Steps
 
 if TYPE_CHECKING:
     from studio.training.stylegan2 import Trained
@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     from studio.training.config import TrainConfig
     from studio.training.features_config import FeaturesConfig
     from studio.training.johnson_config import JohnsonConfig
+    from studio.training.translate.command import add_commands
     from studio.training.translate.upscale_config import SharpConfig, UpscaleConfig
     from studio.training.vae_config import VaeConfig
 
@@ -41,8 +42,11 @@ def _parser() -> argparse.ArgumentParser:
     training_options(u, UpscaleConfig)
     g = sub.add_parser("srgan", help="its sharper sister", description="Give an enlarging network sharper texture.")
     training_options(g, SharpConfig)
+    add_commands(sub, training_options)
     e = sub.add_parser("export", help="an embedded model from a finished training", description="Score and export.")
     e.add_argument("--data", required=True, help="the pictures that it was trained on")
+    e.add_argument("--second", default="", help="the second folder, where pairs or worlds are in two")
+    e.add_argument("--back", default="", help="cyclegan: name of the model that leads back")
     e.add_argument("--out", required=True, help="name of the training (its folder in --runs)")
     e.add_argument("--runs", default="runs", help="where working folders are")
     e.add_argument("--weights", default="weights", help="folder for NAME.safetensors and NAME.json")
@@ -58,23 +62,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def training_options(p: argparse.ArgumentParser, settings: type[Any]) -> None:
-    """What every training is told, and an option for each field of its ``settings`` (a dataclass)."""
-    p.add_argument("--data", required=True, help="a folder or zip of pictures (its labels.csv is used when it has one)")
+def training_options(
+    p: argparse.ArgumentParser, settings: type[Any], *, data: bool = True, sparse: bool = False
+) -> None:
+    """What every training is told, and an option for each field of its ``settings`` (a dataclass).
+
+    ``data`` False: its own ``--data`` is there already.  ``sparse``: what is not said is not in the result.
+    """
+    if data:
+        told = "a folder or zip of pictures (its labels.csv is used when it has one)"
+        p.add_argument("--data", required=True, help=told)
     p.add_argument("--out", required=True, help="name of the model; its working folder is runs/NAME unless --runs")
     p.add_argument("--runs", default="runs", help="where working folders are (snapshots, logs, sample sheets)")
     p.add_argument("--minutes", type=float, default=0.0, help="stop within this time (0: no limit)")
     p.add_argument("--save-minutes", type=float, default=4.0, help="time between snapshots")
     p.add_argument("--resume", action="store_true", help="continue from the last snapshot")
     p.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps")
-    p.add_argument("--labels", default=None, help="another labels.csv")
+    if data:
+        p.add_argument("--labels", default=None, help="another labels.csv")
     words = field_words(settings)
     for field in dataclasses.fields(settings):
-        name, told = "--" + field.name.replace("_", "-"), words.get(field.name)
+        name, says = "--" + field.name.replace("_", "-"), words.get(field.name)
+        default = argparse.SUPPRESS if sparse else field.default
         if isinstance(field.default, bool):
-            p.add_argument(name, action=argparse.BooleanOptionalAction, default=field.default, help=told)
+            p.add_argument(name, action=argparse.BooleanOptionalAction, default=default, help=says)
         else:
-            p.add_argument(name, type=type(field.default), default=field.default, help=told)
+            p.add_argument(name, type=type(field.default), default=default, help=says)
 
 
 def field_words(settings: type[Any]) -> dict[str, str]:
@@ -153,6 +166,18 @@ def _johnson(args: argparse.Namespace) -> int:
     return _train(args, cfg, train_johnson)
 
 
+def _pix2pix(args: argparse.Namespace) -> int:
+    from studio.training.translate.command import run_pix2pix
+
+    return run_pix2pix(args, _train)
+
+
+def _cyclegan(args: argparse.Namespace) -> int:
+    from studio.training.translate.command import run_cyclegan
+
+    return run_cyclegan(args, _train)
+
+
 def _srresnet(args: argparse.Namespace) -> int:
     from studio.training.translate.upscale import load_upscale, train_srresnet
     from studio.training.translate.upscale_config import UpscaleConfig
@@ -198,6 +223,8 @@ def _train(args: argparse.Namespace, cfg: Any, train: Callable[..., Steps[Traine
             if isinstance(event, Progress) and event.phase != phase:
                 phase = event.phase
                 _say(phase)
+            if isinstance(event, Preview) and ". " in event.label:
+                _say(event.label)
             if isinstance(event, Loss) and (event.step - shown >= 2000 or set(event.values) & HELD_OUT):
                 shown = event.step
                 _say(f"{event.step} " + " ".join(f"{k} {v:.4f}" for k, v in event.values.items()))
@@ -220,6 +247,13 @@ def _export(args: argparse.Namespace) -> int:
     about = json.loads(Path(args.about).read_text("utf-8")) if args.about else {}
     run = Path(args.runs) / args.out
     state = load_snapshot(run / "snapshot.pt")
+    if state.get("trained") in ("pix2pix", "cyclegan"):
+        from studio.training.translate.command import export
+
+        places = [args.data, *([args.second] if args.second else [])]
+        where = Path(args.weights)
+        _say(export(state, places, where, args.name, back=args.back, title=args.title or args.name, about=about))
+        return 0
     if state.get("trained") == "vae":
         from studio.training.vae_publish import publish_vae
 
@@ -272,7 +306,14 @@ def _measure(args: argparse.Namespace) -> int:
     return 0
 
 
-HELD_OUT = {"active_units", "held-out accuracy", "held-out content", "held-out psnr_y"}
+HELD_OUT = {
+    "held-out l1",
+    "held-out cycle a",
+    "active_units",
+    "held-out accuracy",
+    "held-out content",
+    "held-out psnr_y",
+}
 """Losses that come with a snapshot and are always shown."""
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -280,6 +321,8 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "vae": _vae,
     "features": _features,
     "johnson": _johnson,
+    "pix2pix": _pix2pix,
+    "cyclegan": _cyclegan,
     "srresnet": _srresnet,
     "srgan": _srgan,
     "export": _export,

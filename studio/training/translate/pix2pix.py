@@ -150,6 +150,7 @@ class Pix2PixTrainer:
         """Squared error of activations over their variance, a mean over layers."""
         assert self.features is not None
         names = tuple(n for n in PERCEPTUAL_LAYERS if n in self.features.layer_names) or self.features.layer_names
+        made, y = (F.avg_pool2d(x, k) if (k := self.cfg.perceptual_reduce) > 1 else x for x in (made, y))
         with torch.no_grad():
             truth = self.features.features(y * 0.5 + 0.5, names)
         seen = self.features.features(made * 0.5 + 0.5, names)

@@ -19,6 +19,8 @@ class TranslateConfig:
     SHAPE = ("network", "widths", "ngf", "n_blocks", "n_downsampling", "norm", "dropout", "up", "critic_width",
              "critic_layers", "critic_norm")  # fmt: skip
 
+    preset: str = ""
+    """Settings, and the way to read the data, of an embedded model ."""
     size: int = 128
     """Pixels on a side that pictures are read at."""
     network: str = "unet"
@@ -117,10 +119,16 @@ class TranslateConfig:
 class Pix2PixConfig(TranslateConfig):
     """A training from pairs (Isola et al. 2017): adversarial, plus the distance to the true picture."""
 
+    preset: str = ""
+    """Settings, and the way to read the data, of an embedded model: ink-emoji."""
+    direction: str = "AtoB"
+    """``BtoA``: the second picture of each pair becomes the first."""
     l1_weight: float = 100.0
     """Of the mean absolute difference (values -1 to 1), as in the paper."""
     perceptual_weight: float = 0.0
     """Of the difference in what a feature network sees: sharper than L1 alone."""
+    perceptual_reduce: int = 1
+    """The feature network looks at pictures averaged down so many times: 2 takes a quarter of the time."""
     own_share: float = 0.0
     """Batch normalisation: part of the batches that are normalised picture by picture, so that the panel's slider works
     over its whole range."""
@@ -131,11 +139,18 @@ class Pix2PixConfig(TranslateConfig):
     wobble: float = 0.0
     """Pictures are bent by about so many pixels (of 128)."""
 
+    def check(self) -> None:
+        """:class:`StudioError` when a setting makes no sense."""
+        super().check()
+        self._one_of("direction", ("AtoB", "BtoA"))
+
 
 @dataclass
 class CycleConfig(TranslateConfig):
     """A training from two unpaired worlds (Zhu et al. 2017): adversarial, there and back again, and identity."""
 
+    preset: str = ""
+    """Settings, and the way to read the data, of an embedded model: flat-3d-emoji or personas-toon."""
     network: str = "resnet"
     norm: str = "instance"
     dropout: bool = False

@@ -32,6 +32,10 @@ class Worlds:
     weights_b: Tensor
     paired: bool = False
 
+    def __len__(self) -> int:
+        """Pictures of both to train on."""
+        return len(self.a) + len(self.b)
+
     def turned(self) -> Worlds:
         """B first."""
         return Worlds(self.b, self.a, self.held_b, self.held_a, self.weights_b, self.weights_a, self.paired)

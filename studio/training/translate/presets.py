@@ -1,0 +1,50 @@
+"""The settings with which the embedded translators were made: each is a list of stages of one training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Preset:
+    """``data``: what reads the pictures; ``settings``: of its configuration; ``hyper``: facts for the card."""
+
+    data: str
+    settings: Mapping[str, Any]
+    hyper: Mapping[str, Any] = field(default_factory=dict)
+
+
+PIX2PIX: dict[str, Preset] = {
+    "ink-emoji": Preset(
+        "emoji",
+        {
+            "widths": "32,64,96,128,128,120",
+            "l1_weight": 25.0,
+            "perceptual_weight": 6.0,
+            "perceptual_reduce": 2,
+            "gan_weight": 2.5,
+            "own_share": 0.12,
+            "ink": True,
+            "wobble": 1.2,
+            "least_scale": 0.55,
+            "most_scale": 1.05,
+            "turn": 10.0,
+            "ema_images": 2500.0,
+        },
+        {"source_title": "Ink drawing", "target_title": "3D emoji", "input": "ink"},
+    ),
+}
+CYCLEGAN: dict[str, Preset] = {
+    "flat-3d-emoji": Preset(
+        "emoji",
+        {"border": "white", "turn": 0.0},
+        {"source_title": "Flat emoji", "target_title": "3D emoji"},
+    ),
+    "personas-toon": Preset(
+        "worlds",
+        {"ngf": 12, "n_downsampling": 3},
+        {"source_title": "Personas", "target_title": "Toon heads"},
+    ),
+}
