@@ -200,10 +200,10 @@ class Commands(QObject):
         self._window.refresh_soon()
 
     def next_compare_mode(self) -> None:
-        """Wipe, then side by side."""
+        """Wipe, side by side, lens, and around again."""
         canvas = self._canvas()
         if canvas is not None and self.comparing():
-            canvas.set_mode("side" if canvas.mode() == "wipe" else "wipe")
+            canvas.set_mode({"wipe": "side", "side": "lens"}.get(canvas.mode(), "wipe"))
 
     def _compare_with(self, pixels: UInt8Image) -> None:
         canvas = self._canvas()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy.typing as npt
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
@@ -27,12 +27,14 @@ from studio.widgets.canvas_bar import CanvasBar
 from studio.widgets.canvas_paint import draw_corner_words, draw_divider, draw_drop_hint, draw_tag
 from studio.widgets.dragout import FileSource, start_drag
 from studio.widgets.droptarget import DropTarget
+from studio.widgets.lens import Lens
 from studio.widgets.pictures import heat_image, to_qimage
 from studio.widgets.shown import ShownPicture
 from studio.widgets.tokens import Theme
 from studio.widgets.viewport import Viewport
 
-Mode = Literal["single", "wipe", "side"]
+Mode = Literal["single", "wipe", "side", "lens"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 _BLOCKY = 2.0  # above 200 % pixels are squares, unless the picture is only being fitted
 _GRIP = 10.0
 
@@ -42,7 +44,8 @@ class Canvas(DropTarget):
 
     Wheel zooms at the cursor, space or the middle button pans, Ctrl+0 fits, Ctrl+1 is 100 % (one picture pixel
     on one screen pixel), arrows pan, + and - zoom, a held backslash shows the compared picture, ``[`` and ``]``
-    move the wipe.  A left drag takes the picture out when :meth:`set_drag_source` was given, and pans otherwise.
+    move the wipe and change the lens (as the wheel does with Alt).  A left drag takes the picture out when
+    :meth:`set_drag_source` was given, and pans otherwise.
     """
 
     pixel_hovered = Signal(int, int, object)
@@ -66,6 +69,7 @@ class Canvas(DropTarget):
         self._mode: Mode = "single"
         self._held = False
         self._wipe = 0.5
+        self._lens = Lens()
         self._heat: QImage | None = None
         self._caption = ""
         self._labels = (self.tr("before"), self.tr("now"))
@@ -92,6 +96,7 @@ class Canvas(DropTarget):
         of it; the preview then fills the same frame, and the view does not move when the full one follows.
         """
         self._main = None if pixels is None else ShownPicture(pixels)
+        self._lens.set_main(pixels)
         if self._main is not None:
             width, height = natural_size or (self._main.width, self._main.height)
             self._view.set_frame(width, height)
@@ -114,15 +119,16 @@ class Canvas(DropTarget):
         self.bar.set_comparable(self._other is not None)
         if self._other is None:
             self._held = False
-            if self._mode != "single":
+            if self._mode in ("wipe", "side"):
                 self.set_mode("single")
         self.update()
 
     def set_mode(self, mode: str) -> None:
-        """``single``, ``wipe`` or ``side``; the latter two need a picture to compare with."""
-        if mode not in ("single", "wipe", "side"):
+        """``single``, ``wipe``, ``side`` or ``lens``.  Wipe and side need a picture to compare with; a lens shows that
+        one around the pointer, or magnifies where there is none."""
+        if mode not in MODES:
             raise ValueError(f"a canvas has no mode {mode!r}")
-        wanted: Mode = mode if self._other is not None else "single"  # type: ignore[assignment]
+        wanted: Mode = mode if self._other is not None or mode == "lens" else "single"
         self.bar.set_mode(wanted)
         if wanted != self._mode:
             self._mode = wanted
@@ -190,6 +196,15 @@ class Canvas(DropTarget):
         self._wipe = min(1.0, max(0.0, at))
         self.update()
 
+    def lens_factor(self) -> float:
+        """How many times larger the lens shows what lies under it."""
+        return self._lens.factor(self._other is not None)
+
+    def set_lens_factor(self, factor: float) -> None:
+        """1 to 4; without a picture to compare with, the lens magnifies at least twice."""
+        self._lens.set_factor(factor)
+        self.update()
+
     def to_picture(self, at: QPointF) -> QPointF:
         """From widget coordinates to picture pixels."""
         return self._view.to_frame(self._in_pane(at))
@@ -242,6 +257,12 @@ class Canvas(DropTarget):
         if not self.has_image():
             event.ignore()
             return
+        if self._mode == "lens" and event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            # Qt turns the wheel sideways while Alt is held.
+            turned = (event.angleDelta().x() + event.angleDelta().y()) / 120
+            self.set_lens_factor(self.lens_factor() * 1.2**turned)
+            event.accept()
+            return
         # Two fingers on a touchpad pan; a wheel, and fingers with Ctrl, zoom.
         touchpad = event.device().type() == QInputDevice.DeviceType.TouchPad and not event.pixelDelta().isNull()
         if touchpad and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
@@ -276,6 +297,9 @@ class Canvas(DropTarget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         at = event.position()
         moved, self._last = at - self._last, at
+        if self._mode == "lens":
+            for place in self._lens.move(at, self.rect()):
+                self.update(place)
         if self._press is None:
             self._read(at)
             self._show_cursor(at)
@@ -338,6 +362,8 @@ class Canvas(DropTarget):
             self.hold_compare(True)
         elif key in (Qt.Key.Key_BracketLeft, Qt.Key.Key_BracketRight) and self._mode == "wipe":
             self.set_wipe(self._wipe + (0.05 if key == Qt.Key.Key_BracketRight else -0.05))
+        elif key in (Qt.Key.Key_BracketLeft, Qt.Key.Key_BracketRight) and self._mode == "lens":
+            self.set_lens_factor(self.lens_factor() * (1.2 if key == Qt.Key.Key_BracketRight else 1 / 1.2))
         elif key in arrows and not control and self._main is not None:
             self._view.pan(*arrows[Qt.Key(key)])
             self.update()
@@ -383,6 +409,8 @@ class Canvas(DropTarget):
             shown = self._other
         if at is not None and self._mode == "wipe" and at.x() < self._divider_x():
             shown = self._other
+        if self._mode == "lens" and self._other is not None:
+            shown = self._other  # the pointer is the middle of the lens
         colour: tuple[int, ...] | None = None
         x = y = -1
         if at is not None and shown is not None:
@@ -420,6 +448,9 @@ class Canvas(DropTarget):
         self._draw_over(painter)
         if self._mode == "wipe" and not self._held and self._other is not None:
             self._draw_wipe(painter)
+        elif self._mode == "lens" and not self._held:
+            blocky = not self._view.fitted and self.zoom() * self.lens_factor() > _BLOCKY
+            self._lens.draw(painter, self._other, self._target(), self.rect(), self._labels[0], blocky=blocky)
         elif self._mode == "side":
             painter.fillRect(QRectF(self.width() / 2 - 0.5, 0, 1, self.height()), QColor(Theme.LINE))
         if self._main is None and self._placeholder:

@@ -11,7 +11,7 @@ from studio.widgets.tokens import Theme
 
 
 class CanvasBar(QWidget):
-    """Fit, 100 %, wipe, side by side, A/B.  Says what was asked; the canvas does it."""
+    """Fit, 100 %, wipe, side by side, lens, A/B.  Says what was asked; the canvas does it."""
 
     fit_asked = Signal()
     actual_asked = Signal()
@@ -28,11 +28,13 @@ class CanvasBar(QWidget):
         self.actual = self._tool("", self.tr("100 %"), self.tr("One picture pixel on one screen pixel (Ctrl+1)"))
         self.wipe = self._tool("wipe", self.tr("Wipe"), "", checkable=True)
         self.side = self._tool("side-by-side", self.tr("Side by side"), "", checkable=True)
+        self.lens = self._tool("lens", self.tr("Lens"), "", checkable=True)
         self.hold = self._tool("", self.tr("A/B"), "")
         self.fit.clicked.connect(self.fit_asked)
         self.actual.clicked.connect(self.actual_asked)
         self.wipe.clicked.connect(lambda on: self.mode_asked.emit("wipe" if on else "single"))
         self.side.clicked.connect(lambda on: self.mode_asked.emit("side" if on else "single"))
+        self.lens.clicked.connect(lambda on: self.mode_asked.emit("lens" if on else "single"))
         self.hold.pressed.connect(lambda: self.hold_asked.emit(True))
         self.hold.released.connect(lambda: self.hold_asked.emit(False))
         self.set_comparable(False)
@@ -69,11 +71,14 @@ class CanvasBar(QWidget):
         for button, tip in tips.items():
             button.setEnabled(possible)
             button.setToolTip(tip if possible else nothing)
+        seen = self.tr("A lens on the picture before; Alt and the wheel make it stronger")
+        self.lens.setToolTip(seen if possible else self.tr("A magnifying glass; Alt and the wheel make it stronger"))
 
     def set_mode(self, mode: str) -> None:
         """Show which way of comparing is on."""
         self.wipe.setChecked(mode == "wipe")
         self.side.setChecked(mode == "side")
+        self.lens.setChecked(mode == "lens")
 
     def set_narrow(self, room: int) -> None:
         """Drop the words, and then what has a key or the wheel, where it does not fit into ``room`` pixels."""

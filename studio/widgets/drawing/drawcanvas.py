@@ -431,7 +431,7 @@ class DrawCanvas(Canvas):
     def lay_out_tools(self) -> None:
         """Fit the bar of tools into the width, and the paper above it."""
         height = self.tools.fit(self.width() - 16)
-        self._view.margins = (20.0, 32.0, 20.0, height + 20.0)
+        self._view.margins = (16.0, 32.0, 16.0, height + 14.0)  # one row: as beside it on the canvas of the result
         self._lay_out()
         self.tools.move((self.width() - self.tools.width()) // 2, self.height() - self.tools.height() - 10)
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup, QColor, QFont, QIcon, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QAction, QActionGroup, QColor, QFont, QIcon, QPainter, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractButton,
     QColorDialog,
@@ -45,7 +45,8 @@ QSlider::handle:horizontal:focus {{ background: {Theme.ACCENT_DOWN}; }}
 """
 
 
-def _icon(name: str) -> QIcon:
+def _icon(name: str, *, menu: bool = False) -> QIcon:
+    """In the ink of paper; ``menu``: with a small corner that says there is more."""
     made = QIcon()
     for ratio in (1.0, 2.0):
         for mode, colour in (
@@ -53,7 +54,16 @@ def _icon(name: str) -> QIcon:
             (QIcon.Mode.Active, Theme.PAPER_INK),
             (QIcon.Mode.Disabled, Theme.PAPER_OFF),
         ):
-            made.addPixmap(icon_pixmap(name, 18, colour, ratio), mode)
+            drawn = icon_pixmap(name, 18, colour, ratio)
+            if menu:
+                drawn = QPixmap(drawn)
+                painter = QPainter(drawn)
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(QColor(colour))
+                painter.drawPolygon([QPointF(18, 13.5), QPointF(18, 18), QPointF(13.5, 18)])
+                painter.end()
+            made.addPixmap(drawn, mode)
     return made
 
 
@@ -298,7 +308,7 @@ class DrawBar(QWidget):
         told = (self._last_shape, tuple(canvas.palette_entries()))
         if told != self._told:
             self._told = told
-            self.shapes.setIcon(_icon(f"shape-{self._last_shape}"))
+            self.shapes.setIcon(_icon(f"shape-{self._last_shape}", menu=True))
             self._show_palette()
         for swatch in self.swatches.findChildren(Swatch):
             swatch.setChecked(swatch.colour == settings.colour)
