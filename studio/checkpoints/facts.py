@@ -23,13 +23,37 @@ NAMES = {
     "adain": "AdaIN",
     "microast": "MicroAST",
     "cyclegan-resnet": "CycleGAN",
+    "pix2pix-resnet": "pix2pix",
+    "pix2pixhd": "pix2pixHD",
+    "resnet-generator": "ResNet translator",
     "cut-resnet": "CUT",
     "pix2pix-unet": "pix2pix",
     "stargan": "StarGAN",
     "srresnet": "SRResNet",
     "srgan": "SRGAN",
-}
+    "compact": "Real-ESRGAN, compact",
+    **{
+        name.lower(): name
+        for name in ("ATD", "AuraSR", "CRAFT", "DAT", "DCTLSA", "DITN", "DRCT", "ESRGAN", "FDAT", "GRL", "HAT", "IPT",
+                     "MoESR", "MoSR", "OmniSR", "PLKSR", "RCAN", "RGT", "SAFMN", "SPAN", "SeemoRe", "SwiftSRGAN",
+                     "Swin2SR", "SwinIR")
+    },
+    "mmrealsr": "MM-RealSR",
+    "realcugan": "Real-CUGAN",
+}  # fmt: skip
 """Architectures as they are written in papers."""
+
+_SAME = (
+    frozenset(("cyclegan-resnet", "pix2pix-resnet", "cut-resnet", "pix2pixhd", "resnet-generator")),
+    frozenset(("pix2pix-unet", "unet-generator")),
+    frozenset(("srresnet", "srgan", "msrresnet")),
+)
+
+
+def same_network(a: str, b: str) -> bool:
+    """Whether two architectures differ only in how they were trained, which a card knows better than the numbers."""
+    return a == b or any(a in group and b in group for group in _SAME)
+
 
 COMPUTED = ("layers", "low_resolutions", "layer_names")
 """Facts that follow from the network alone, so that no file needs to state them."""
@@ -49,6 +73,8 @@ def title(stem: str, architecture: str, role: Role, hyper: dict[str, Any]) -> st
         words.append(f"{hyper['resolution']} px")
     elif role == "upscaler":
         words.append(f"{hyper['scale']}×")
+    elif role == "translator" and hyper.get("source_title") and hyper.get("target_title"):
+        words.append(f"{hyper['source_title']} → {hyper['target_title']}")
     return f"{stem} ({', '.join(words)})"
 
 
@@ -97,6 +123,8 @@ def _upscaler(net: Any) -> dict[str, Any]:
         "out_channels": int(net.out_channels),
         "scale": int(net.scale),
         "margin": int(net.margin),
+        "multiple": int(getattr(net, "multiple", 1)),
+        "exact_tiles": bool(getattr(net, "exact_tiles", True)),
     }
 
 

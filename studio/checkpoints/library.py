@@ -91,7 +91,7 @@ class Library:
         """
         from studio.checkpoints.load import load_steps
 
-        loaded = yield from load_steps(path, assumptions=assumptions)
+        loaded = yield from load_steps(path, assumptions=assumptions, keeping=True)
         card = loaded.card
         here = self._shelf(card.sha256)
         if here is not None and here.path.resolve() != Path(path).resolve():
@@ -103,7 +103,7 @@ class Library:
         self.models_dir.mkdir(parents=True, exist_ok=True)
         stem = f"{_slug(card.name)}-{card.sha256[:8]}"
         target = self.models_dir / f"{stem}.safetensors"
-        return (yield from _keep(loaded.network.state_dict(), card, target))
+        return (yield from _keep(loaded.tensors or loaded.network.state_dict(), card, target))
 
     def set_assumptions(self, sha256: str, values: Mapping[str, Any]) -> ModelCard:
         """Change assumed values of an imported model (its card is rewritten) and return the new card."""

@@ -14,7 +14,7 @@ from studio.base.errors import ModelError, StudioError
 from studio.base.steps import Progress, Steps, run
 from studio.checkpoints.card import Assumption, ModelCard
 from studio.checkpoints.companions import Beside
-from studio.checkpoints.facts import facts, title
+from studio.checkpoints.facts import facts, same_network, title
 from studio.checkpoints.families.base import Recognised
 from studio.checkpoints.families.registry import recognise
 from studio.checkpoints.files import OpenFile
@@ -22,6 +22,7 @@ from studio.checkpoints.folders import config_beside, model_file, shown_name
 from studio.checkpoints.formats.contents import Contents, read_contents
 from studio.checkpoints.lazy import Lazy
 from studio.checkpoints.limits import plain, too_much
+from studio.checkpoints.pairs import direction, sides
 from studio.checkpoints.skeleton import Hollow, hollow
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class LoadedModel:
 
     card: ModelCard
     network: nn.Module
+    tensors: Mapping[str, Any] | None = None
+    """The file's own tensors where another library filled the network: what the model library keeps then."""
 
 
 def load_model(
@@ -63,15 +66,21 @@ def inspect(path: str | os.PathLike[str], *, assumptions: Mapping[str, Any] | No
         shas = {file.path: file.sha256() for file in found.files.values()}
         side, said = _sidecar(found.file.path, shas[found.file.path])
         if recognised.make is None:
-            return _card(found, shas, None, side, (), said)
+            return _card(found, shas, None, side, (), {}, said)
+        _directed(found, side)
         values, told = _settle(recognised, side, assumptions, shas[found.file.path])
-        return _card(found, shas, _skeleton(recognised, values, found.size), side, told, said)
+        return _card(found, shas, _skeleton(recognised, values, found.size), side, told, values, said)
 
 
 def load_steps(
-    path: str | os.PathLike[str], *, device: str = "cpu", assumptions: Mapping[str, Any] | None = None
+    path: str | os.PathLike[str],
+    *,
+    device: str = "cpu",
+    assumptions: Mapping[str, Any] | None = None,
+    keeping: bool = False,
 ) -> Steps[LoadedModel]:
-    """Like :func:`load_model`, as steps with progress."""
+    """Like :func:`load_model`, as steps with progress.  ``keeping`` asks for :attr:`LoadedModel.tensors`."""
+    tensors: dict[str, Any] | None = None
     with ExitStack() as stack:
         yield Progress(0, 0, "Reading the file")
         found = _open(path, stack)
@@ -89,13 +98,19 @@ def load_steps(
                 yield Progress(before + done, found.size, "Checking the file")
             before += file.size
         side, said = _sidecar(found.file.path, shas[found.file.path])
+        _directed(found, side)
         values, told = _settle(recognised, side, assumptions, shas[found.file.path])
-        network = _skeleton(recognised, values, found.size)
-        yield from _fill(network, recognised)
+        if recognised.whole is not None:
+            numbers = yield from _numbers(recognised)
+            network = _whole(recognised, numbers, values)
+            tensors = numbers if keeping else None
+        else:
+            network = _skeleton(recognised, values, found.size)
+            yield from _fill(network, recognised)
         if recognised.finish is not None:
             recognised.finish(network)
-        card = _card(found, shas, network, side, told, said)
-    return LoadedModel(card, network.to(device))
+        card = _card(found, shas, network, side, told, values, said)
+    return LoadedModel(card, network.to(device), tensors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +120,7 @@ class _Found:
     file: OpenFile
     contents: Contents
     recognised: Recognised
+    trail: tuple[str, ...]
 
     @property
     def files(self) -> dict[str, OpenFile]:
@@ -120,8 +136,23 @@ class _Found:
 def _open(path: str | os.PathLike[str], stack: ExitStack) -> _Found:
     file = stack.enter_context(OpenFile(model_file(path)))
     contents = read_contents(file)
-    recognised, _ = recognise(contents, Beside(file, stack), config_beside(file.path))
-    return _Found(file, contents, recognised)
+    recognised, candidate = recognise(contents, Beside(file, stack), config_beside(file.path))
+    return _Found(file, contents, recognised, candidate.trail)
+
+
+def _directed(found: _Found, side: ModelCard | None) -> None:
+    """Where a translator leads from and to: its name says it, or the name of its table in a file with several."""
+    recognised = found.recognised
+    if recognised.role != "translator":
+        return
+    if side is not None and "source_title" in side.hyper and "direction" not in side.assumed():
+        return
+    name = side.name if side is not None else shown_name(found.file.path)
+    told = direction(*(plain(n) for n in (*reversed(found.trail), name)))
+    if told is not None and all(a.name != "direction" for a in recognised.assumptions):
+        recognised.assumptions = (*recognised.assumptions, told)
+    rest = recognised.tells
+    recognised.tells = lambda values: {**rest(values), **sides(values.get("direction", ""))}
 
 
 def _settle(
@@ -187,6 +218,35 @@ def _skeleton(recognised: Recognised, values: Mapping[str, Any], size: int) -> n
         ) from exc
 
 
+def _numbers(recognised: Recognised) -> Steps[dict[str, Any]]:
+    """All the numbers, checked."""
+    read: dict[str, Any] = {}
+    sick: list[str] = []
+    for i, (name, lazy) in enumerate(recognised.tensors.items()):
+        read[name] = tensor = lazy.load()
+        if tensor.is_floating_point() and not _finite(tensor.float()):
+            sick.append(name)
+        if i % 32 == 0:
+            yield Progress(i, len(recognised.tensors), "Loading the model")
+    if sick:
+        raise _broken(sick)
+    return read
+
+
+def _whole(recognised: Recognised, numbers: Mapping[str, Any], values: Mapping[str, Any]) -> nn.Module:
+    """The network that another library builds and fills."""
+    assert recognised.whole is not None
+    try:
+        return recognised.whole(numbers, values)
+    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AssertionError) as exc:
+        raise ModelError(
+            f"This looks like {recognised.source}, but it cannot be built.",
+            "",
+            "Get the model from its author.",
+            detail=f"{type(exc).__name__}: {exc}",
+        ) from exc
+
+
 def _fill(network: nn.Module, recognised: Recognised) -> Steps[None]:
     """Read the numbers, one tensor at a time, check them and give them to the network."""
     import torch
@@ -211,14 +271,19 @@ def _fill(network: nn.Module, recognised: Recognised) -> Steps[None]:
             told = done
             yield Progress(done, total, "Loading the model")
     if sick:
-        raise ModelError(
-            "This model is broken: some of its numbers are not numbers.",
-            f"NaN or infinity in {', '.join(sick[:3])}{' ...' if len(sick) > 3 else ''}.",
-            "Its training failed. Choose an earlier checkpoint.",
-            detail="\n".join(sick),
-        )
+        raise _broken(sick)
     network.load_state_dict(state, strict=True, assign=True)
     network.eval().requires_grad_(False)
+
+
+def _broken(sick: list[str]) -> ModelError:
+    """The refusal of a model with NaN or infinity in the tensors of these names."""
+    return ModelError(
+        "This model is broken: some of its numbers are not numbers.",
+        f"NaN or infinity in {', '.join(sick[:3])}{' ...' if len(sick) > 3 else ''}.",
+        "Its training failed. Choose an earlier checkpoint.",
+        detail="\n".join(sick),
+    )
 
 
 def _finite(tensor: Any) -> bool:
@@ -252,6 +317,7 @@ def _card(
     network: nn.Module | None,
     side: ModelCard | None,
     told: tuple[Assumption, ...],
+    values: Mapping[str, Any],
     said: tuple[str, ...],
 ) -> ModelCard:
     recognised, contents = found.recognised, found.contents
@@ -269,8 +335,14 @@ def _card(
     part, main = next(iter(found.files.items()))
     stem = shown_name(main.path, part)
     named = stem
+    labels: dict[str, Any] = {}
     if network is not None:
         hyper.update(facts(recognised.role, network))
+        # A card that assumes nothing knows better.
+        follows = {k: v for k, v in recognised.tells(values).items() if side is None or k not in side.hyper or told}
+        for key in ("label_names", "label_groups"):
+            labels[key] = tuple(follows.pop(key, ()))
+        hyper.update(follows)
         named = title(stem, recognised.architecture, recognised.role, hyper)
     elif recognised.sentence:
         notes.insert(0, recognised.sentence)
@@ -287,18 +359,34 @@ def _card(
         notes=tuple(notes),
         size=found.size,
         usable=network is not None,
+        **labels,
     )
     if side is None:
         return card
     # What people wrote about the model stays; what the network is comes from the network.
+    kind = side.architecture if same_network(side.architecture, card.architecture) else card.architecture
+    found_as = {k: side.hyper[k] for k in ("layout", "container") if k in side.hyper}
+    merged: dict[str, Any] = {**side.hyper, **hyper, **found_as}
+    chosen: dict[str, Any] = labels if any(a.name == "labels" for a in told) else {}
+    renamed = side.title != _usual_title(side)
     return side.changed(
-        hyper={**side.hyper, **hyper, **{k: side.hyper[k] for k in ("layout", "container") if k in side.hyper}},
+        hyper=merged,
+        title=side.title if renamed else title(side.name, kind, card.role, merged),
         assumptions=told,
         role=card.role,
-        architecture=card.architecture,
+        architecture=kind,
         usable=card.usable,
         precision=card.precision,
+        **chosen,
     )
+
+
+def _usual_title(card: ModelCard) -> str:
+    """The title that this program gives, "" for a card that does not say enough."""
+    try:
+        return title(card.name, card.architecture, card.role, card.hyper)
+    except (KeyError, TypeError):
+        return ""
 
 
 def _precision(tensors: Mapping[str, Lazy]) -> str:

@@ -30,6 +30,10 @@ EXAMPLES: dict[str, Shapes] = {
     "stylegan2-discriminator": {"b4.out.weight": (1, 8), "b8.fromrgb.weight": (8, 3, 1, 1)},
     "dcgan-discriminator": {"main.0.weight": (8, 3, 4, 4), "main.2.weight": (16, 8, 4, 4),
                             "main.5.weight": (1, 16, 4, 4)},
+    "patch-discriminator": {"model.0.weight": (8, 6, 4, 4), "model.2.weight": (16, 8, 4, 4),
+                            "model.5.weight": (1, 16, 4, 4)},
+    "upscaler-discriminator": {"conv0_0.weight": (8, 3, 3, 3), "conv0_1.weight": (8, 8, 4, 4),
+                               "linear1.weight": (8, 8), "linear2.weight": (1, 8)},
     "gan-encoder": {"input_layer.0.weight": W3, "styles.0.convs.0.weight": W3, "body.0.res_layer.1.weight": W3},
     "johnson": {"conv1.conv2d.weight": (8, 3, 9, 9), "res1.conv1.conv2d.weight": W3, "deconv1.conv2d.weight": W3},
     "microast": {"enc1.0.conv_layer.weight": (16, 3, 9, 9), "enc1.2.conv_layer.weight": (32, 1, 3, 3)},
@@ -44,14 +48,11 @@ EXAMPLES: dict[str, Shapes] = {
     "pythae": {"encoder.layers.0.0.weight": (8, 8), "encoder.embedding.weight": (4, 8),
                "encoder.log_var.weight": (4, 8), "decoder.layers.0.0.weight": (8, 4)},
     "vae": {"encoder.0.0.weight": W3, "fc_mu.weight": (8, 8), "fc_var.weight": (8, 8), "decoder_input.weight": (8, 8)},
-    "srgan": {"block1.0.weight": (64, 3, 9, 9), "block2.conv1.weight": (64, 64, 3, 3)},
     "swinir": {"conv_first.weight": W3, "layers.0.residual_group.blocks.0.norm1.weight": (8,)},
     "esrgan": {"conv_first.weight": W3, "body.0.rdb1.conv1.weight": W3},
-    "srresnet": {"conv_first.weight": W3, "body.0.conv1.weight": W3, "conv_last.weight": W3},
-    "cut-resnet": {"model.1.weight": (8, 3, 7, 7), "model.7.filt": (8, 1, 3, 3), "model.12.conv_block.1.weight": W3},
-    "cyclegan-resnet": {"model.1.weight": (8, 3, 7, 7), "model.10.conv_block.1.weight": W3},
-    "pix2pix-unet": {"model.model.0.weight": (8, 3, 4, 4), "model.model.1.model.1.weight": (8, 8, 4, 4)},
-    "stargan": {"main.0.weight": (8, 8, 7, 7), "main.6.main.0.weight": W3},
+    "pix2pixhd-local": {"model.1.weight": (8, 3, 7, 7), "model.4.conv_block.1.weight": W3,
+                        "model1_1.1.weight": (4, 3, 7, 7)},
+    "cut-features": {"mlp_0.0.weight": (8, 3), "mlp_0.2.weight": (8, 8), "mlp_1.0.weight": (8, 3)},
     "language": {"model.layers.0.self_attn.q_proj.weight": (8, 8), "lm_head.weight": (9, 8)},
     "resnet": {"conv1.weight": (64, 3, 7, 7), "layer1.0.conv1.weight": W3, "fc.weight": (10, 8)},
 }  # fmt: skip
@@ -147,7 +148,6 @@ def test_stylegan3_with_a_missing_layer(tmp_path: Path) -> None:
 
 
 REAL = {
-    "srgan_leftthomas_x4.pth": "SRGAN",
     "e4e_ganspace_ffhq_pca.pt": "directions",
     "e4e_interfacegan_smile.pt": "directions",
     "invoke_Juggernaut_XL_v9_vae_config.json": "settings file",
@@ -163,45 +163,3 @@ def test_real_files(name: str, shared: Path) -> None:
         pytest.skip("the real file is not here")
     with pytest.raises(ModelError, match=REAL[name]):
         load_model(path)
-
-
-KEYS = {
-    "invoke_RealESRGAN_x2plus.pth.keys.json": "esrgan",
-    "invoke_SwinIR_-_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth.keys.json": "swinir",
-}
-
-
-@pytest.mark.parametrize("name", KEYS)
-def test_true_keys(name: str, shared: Path, tmp_path: Path) -> None:
-    """Files with the names of real ones (and small tensors)."""
-    path = shared / "checkpoints" / name
-    if not path.is_file():
-        pytest.skip("the list of keys is not here")
-
-    def small(value: Any) -> Any:
-        if "shape" in value and "dtype" in value:
-            return torch.zeros([min(n, 4) for n in value["shape"]])
-        return {k: small(v) for k, v in value.items()}
-
-    torch.save(small(json.loads(path.read_text())), tmp_path / "x.pth")
-    assert inspect(tmp_path / "x.pth").architecture == KEYS[name]
-
-
-@pytest.mark.parametrize(
-    ("name", "architecture"),
-    [
-        ("cyclegan_resnet6_instance", "cyclegan-resnet"),
-        ("cyclegan_resnet9_instance_dropout", "cyclegan-resnet"),
-        ("pix2pix_resnet6_batch", "cyclegan-resnet"),
-        ("pix2pix_unet128_batch_dropout", "pix2pix-unet"),
-        ("pix2pix_unet256_batch", "pix2pix-unet"),
-        ("cut_resnet9_antialias", "cut-resnet"),
-    ],
-)
-def test_translators(name: str, architecture: str, shared: Path) -> None:
-    """The translators of the shared fixtures are recognised for the panel that comes later."""
-    path = shared / "fixtures" / f"{name}.safetensors"
-    if not path.is_file():
-        pytest.skip("the fixture is not here")
-    card = inspect(path)
-    assert card.architecture == architecture and card.role == "translator" and not card.usable

@@ -44,6 +44,12 @@ class Recognised:
     """A last step on the finished network (an average that has to be computed)."""
     settled: Callable[[str], dict[str, Any]] = lambda _sha256: {}
     """Assumed values that the sha256 of the main file settles: published files whose makers are known."""
+    tells: Callable[[Values], dict[str, Any]] = lambda _values: {}
+    """What the card's ``hyper`` says because of assumed values; ``label_names`` and ``label_groups`` go to their own
+    places on the card.  What the card beside a file says of these goes before."""
+    whole: Callable[[Mapping[str, Tensor], Values], nn.Module] | None = None
+    """Builds the finished network from all the numbers at once, for networks that another library fills; ``make`` then
+    gives the plan of it."""
     notes: tuple[str, ...] = ()
     hyper: dict[str, Any] = field(default_factory=dict)
     sentence: str = ""

@@ -16,8 +16,7 @@ from studio.checkpoints.unwrap import Candidate
 
 _STYLE = "It is not complete, or laid out in a way that is not known here."
 _MORPH = "The autoencoders that are read are Stable Diffusion's, SDXL's, SD3's and FLUX's, TAESD's, and PyTorch-VAE's."
-_TRANSLATE = "The Translate panel will use it."
-_LARGER = "The Translate panel will use it for enlarging."
+_LARGER = "The library spandrel, which runs it, is missing or does not start. Install it and open the file again."
 _CRITIC = "It makes no pictures."
 _NEVER = "Latent Studio explores StyleGAN2, StyleGAN3 and DCGAN generators."
 
@@ -103,6 +102,13 @@ KINDS: tuple[Kind, ...] = (
          either(has("b4.out.weight"), starts("final_linear.", "final_conv."), match(r"^b\d+\.fromrgb\.weight"))),
     Kind("dcgan-discriminator", "features", "This is a discriminator, the critic of a GAN.", _CRITIC,
          lambda c: _conv_critic(c)),
+    Kind("patch-discriminator", "features", "This is a discriminator, the critic of a translator's training (net_D).",
+         "It makes no pictures. The generator was saved beside it (net_G).", lambda c: _patch_critic(c)),
+    Kind("upscaler-discriminator", "features", "This is a discriminator, the critic of an upscaler's training.",
+         "It makes no pictures. The generator was saved beside it.",
+         either(has("conv0_0.weight", "linear2.weight"), has("conv0.weight", "conv1.weight_orig", "conv9.weight"),
+                both(shaped("net.0.weight", 64, 3, 3, 3), shaped("net.25.weight", 1, 1024, 1, 1)),
+                both(shaped("net.23.weight", 1024, 512, 1, 1), shaped("net.25.weight", 1, 1024, 1, 1)))),
     Kind("gan-encoder", "features", "This is an encoder that finds w for photographs; the generator is not with it.",
          "Choose the file that also holds the decoder.", has("input_layer.0.weight", "styles.0.convs.0.weight")),
     # -- style
@@ -144,26 +150,18 @@ KINDS: tuple[Kind, ...] = (
          either(starts("fc_mu."), starts("encoder.fc_mu."),
                 match(r"(^|\.)(log_?var|fc_(log)?var|embedding)\.weight$"))),
     # -- enlarging
-    Kind("srgan", "upscaler", "This is an SRGAN generator, which enlarges pictures.", _LARGER,
-         both(shaped("block1.0.weight", None, None, 9, 9), has("block2.conv1.weight"))),
     Kind("swinir", "upscaler", "This is a SwinIR network, which enlarges or mends pictures.", _LARGER,
          both(has("conv_first.weight"), match(r"^layers\.0\.residual_group\."))),
     Kind("esrgan", "upscaler", "This is an ESRGAN network, which enlarges pictures.", _LARGER,
          either(both(has("conv_first.weight"), match(r"rdb1\.conv1|RDB1\.conv1|RRDB_trunk")),
                 match(r"(^|\.)1\.sub\.0\.RDB1\."))),
-    Kind("srresnet", "upscaler", "This is an SRResNet, which enlarges pictures.", _LARGER,
-         has("conv_first.weight", "conv_last.weight")),
     # -- translators
-    Kind("cut-resnet", "translator", "This is a CUT translator, from one kind of picture to another.", _TRANSLATE,
-         both(match(r"conv_block\."), match(r"\.filt$"))),
-    Kind("cyclegan-resnet", "translator", "This is a CycleGAN or pix2pix translator.", _TRANSLATE,
-         both(match(r"conv_block\.\d"), either(shaped("model.1.weight", None, None, 7, 7),
-                                               shaped("1.weight", None, None, 7, 7)))),
-    Kind("pix2pix-unet", "translator", "This is a pix2pix translator (U-Net).", _TRANSLATE,
-         either(match(r"^(model\.)?model\.1\.model\.\d"), match(r"^1\.model\.\d"))),
-    Kind("stargan", "translator", "This is a StarGAN translator.", _TRANSLATE,
-         either(both(shaped("main.0.weight", None, None, 7, 7), starts("main.6.main.")),
-                both(shaped("0.weight", None, None, 7, 7), starts("6.main.")))),
+    Kind("pix2pixhd-local", "translator", "This is pix2pixHD with its local enhancer.",
+         "Its global network alone (latest_net_G.pth of a training without the enhancer) can be used.",
+         both(match(r"(^|\.)model1_1\."), match(r"conv_block\."))),
+    Kind("cut-features", "translator", "This is the feature network of a CUT training (net_F).",
+         "It is needed for training only. Open latest_net_G.pth, which was saved beside it.",
+         has("mlp_0.0.weight", "mlp_0.2.weight")),
     # -- everything else that is met often
     Kind("language", "features", "This is a language or text model.", _NEVER,
          match(r"self_attn\.(q|k|v|out|o)_proj|lm_head|text_model\.|transformer\.resblocks\.|token_embedding")),
@@ -182,6 +180,18 @@ def _conv_critic(c: Candidate) -> bool:
         and shapes[-1][0] == 1
         and all(a[0] == b[1] for a, b in pairwise(shapes))
     )
+
+
+def _patch_critic(c: Candidate) -> bool:
+    """Convolutions from a picture, or a pair of them, to a plane of verdicts (StarGAN's: and to classes)."""
+    if any("conv_block" in n or ".model." in n for n in c.tensors):
+        return False
+    # Blurs between the convolutions are no convolutions.
+    shapes = [t.shape for n, t in c.tensors.items() if len(t.shape) == 4 and not n.endswith(".filt")]
+    kernels = {s[2:] for s in shapes}
+    of_pixels = kernels == {(1, 1)} and len(shapes) == 3 and "net.0.weight" in c
+    classes = "conv1.weight" in c and "conv2.weight" in c and "main.0.weight" in c
+    return len(shapes) >= 3 and (kernels == {(4, 4)} or of_pixels or classes) and any(s[0] == 1 for s in shapes)
 
 
 def detect(c: Candidate) -> Recognised | None:

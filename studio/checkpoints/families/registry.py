@@ -1,7 +1,8 @@
 """All detectors, in the order in which they are asked.  A new family is one module here and one line below.
 
 Networks in one file are ``DETECTORS``; those that come in several files are ``IN_PARTS`` (asked afterwards, see
-:mod:`studio.checkpoints.companions`); what is known and cannot be used is in ``others``.
+:mod:`studio.checkpoints.companions`); then a library is asked that knows many upscalers; what is known and cannot be
+used is in ``others``.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ from studio.checkpoints.families import (
     johnson,
     microast,
     others,
+    pix2pix_unet,
     pytorch_vae,
+    resnet_translator,
     rosinality,
+    spandrel_upscaler,
+    srresnet,
+    stargan,
     studio_vgg,
     stylegan2,
     stylegan3,
@@ -44,6 +50,10 @@ DETECTORS: tuple[Detector, ...] = (
     autoencoder_kl.detect,
     autoencoder_tiny.detect,
     pytorch_vae.detect,
+    resnet_translator.detect,
+    pix2pix_unet.detect,
+    stargan.detect,
+    srresnet.detect,
     johnson.detect,
     adain.detect,
     microast.detect,
@@ -52,6 +62,8 @@ DETECTORS: tuple[Detector, ...] = (
     dcgan.detect,
 )
 _Answer = TypeVar("_Answer")
+_MEMORY = {"step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "acc_delta", "sum"}
+"""What optimizers remember of each weight."""
 
 IN_PARTS: tuple[Several, ...] = (autoencoder_tiny.IN_TWO_FILES, adain.IN_TWO_FILES, microast.IN_FOUR_FILES)
 MAX_TENSORS = 4096
@@ -88,10 +100,21 @@ def recognise(
         if whole is not None:
             _check_count(whole[0])
             return whole
+    almost: tuple[Recognised, Candidate] | None = None
+    for candidate in found:
+        upscaler = _ask(spandrel_upscaler.detect, candidate)
+        if upscaler is not None and upscaler.make is not None and not candidate.bad:
+            _check_count(upscaler)
+            return upscaler, candidate
+        almost = almost or (None if upscaler is None else (upscaler, candidate))
+    if almost is not None and almost[0].architecture not in spandrel_upscaler.VAGUE:
+        return almost
     for candidate in found:
         other = others.detect(candidate)
         if other is not None:
             return other, candidate
+    if almost is not None:
+        return almost
     raise _unknown(contents, found)
 
 
@@ -121,6 +144,12 @@ def _unknown(contents: Contents, found: list[Candidate]) -> ModelError:
             "",
             "Load a generator first, then open this file under Directions in Explore.",
         )
+    if isinstance(root, dict) and any(_is_optimizer(v) for v in (root, *root.values())) and not _networks(found):
+        return ModelError(
+            "This is the state of an optimizer, the part of a training that makes no pictures.",
+            "",
+            "Choose the checkpoint with the network; it was saved beside this one.",
+        )
     bad = [(n, w) for c in found for n, w in c.bad.items()]
     if bad and not any(c.tensors for c in found):
         return ModelError(
@@ -138,10 +167,19 @@ def _unknown(contents: Contents, found: list[Candidate]) -> ModelError:
     return ModelError(
         "This is a checkpoint of a network that Latent Studio does not know.",
         f"It has {len(best.tensors):,} tensors: {names} ...",
-        "StyleGAN2, StyleGAN3 and DCGAN generators, autoencoders (Stable Diffusion, TAESD, PyTorch-VAE) and style "
-        "networks are read.",
+        "StyleGAN2, StyleGAN3 and DCGAN generators, autoencoders (Stable Diffusion, TAESD, PyTorch-VAE), style "
+        "networks, translators (pix2pix, CycleGAN, CUT, StarGAN) and upscalers are read.",
         detail="\n".join(f"{plain(n)} {list(t.shape)} {t.dtype}" for n, t in list(best.tensors.items())[:500]),
     )
+
+
+def _is_optimizer(value: Any) -> bool:
+    return isinstance(value, dict) and "param_groups" in value and isinstance(value.get("state"), dict)
+
+
+def _networks(found: list[Candidate]) -> bool:
+    """Whether there is a table of weights that is not an optimizer's memory."""
+    return any(not {n.rpartition(".")[2] for n in c.tensors} <= _MEMORY for c in found if c.tensors)
 
 
 def _vectors(c: Candidate) -> bool:
