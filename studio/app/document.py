@@ -162,6 +162,10 @@ class Document(QObject):
         self._gestures.end()
         self.undo_stack.redo()
 
+    def undo_state(self) -> tuple[bool, bool]:
+        """Whether there is something to take back, and something to do again."""
+        return self.undo_stack.canUndo(), self.undo_stack.canRedo()
+
     def amend(self, session: Session) -> None:
         """Swap in ``session`` without an undo step (undo passes over what it changed)."""
         if session != self._session:

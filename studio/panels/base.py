@@ -27,6 +27,7 @@ from studio.project.session import Bookmark, ModelRef, Session
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard, Role
     from studio.checkpoints.library import Library
+    from studio.engine.results import Picture
     from studio.project.assets import AssetStore
     from studio.widgets.canvas import Canvas
     from studio.worker.bridge import JobView, Worker
@@ -78,6 +79,10 @@ class DocumentLike(Protocol):
         Edits of one ``drag`` token merge into one step until one comes with ``final=True`` (the release); a drag
         that returns to its start leaves no step at all.
         """
+        ...
+
+    def undo_state(self) -> tuple[bool, bool]:
+        """Whether there is something to take back, and something to do again."""
         ...
 
     def amend(self, session: Session) -> None:
@@ -326,8 +331,27 @@ class Panel(QObject):
         """The right end of the status bar: "avatars-128 · StyleGAN2 · 128 px · 12 ws"."""
         return ""
 
+    def current_result(self) -> Picture | None:
+        """The result behind :meth:`current_picture` when it holds more than its 8 bits: 16 bits, a profile."""
+        return None
+
+    def picture_title(self) -> str:
+        """A short name of the current picture, for files and the history ("": the window finds one)."""
+        return ""
+
     def accept_picture(self, pixels: UInt8Image, title: str) -> bool:
         """A photograph was dropped or pasted.  True when the panel took it (or asked what to do with it)."""
+        return False
+
+    def accept_file(self, path: Path, title: str) -> bool:
+        """A picture file was dropped; True when the panel takes the file itself (16 bits, its profile).
+
+        Otherwise its pixels come with :meth:`accept_picture`.
+        """
+        return False
+
+    def accept_task(self, task: str, pixels: UInt8Image, title: str) -> bool:
+        """Do something ("enlarge", "picture": translate) with a picture of another workspace; True when it can."""
         return False
 
     def accept_ingredient(self, request: msgspec.Struct, title: str) -> bool:

@@ -372,6 +372,14 @@ class AssetStore:
                 with contextlib.suppress(OSError):
                     self._scratch_file(sha).unlink(missing_ok=True)
 
+    def drop(self, sha: str) -> None:
+        """Let go of something that was put in this session and that nothing refers to (a drawing on its way).
+
+        What a project file holds stays.
+        """
+        with self._lock:
+            self._forget([sha])
+
     def mark_damaged(self, sha: str) -> None:
         """The project file's copy was found to be damaged."""
         with self._lock:

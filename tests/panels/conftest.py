@@ -70,6 +70,9 @@ class PaperDocument(QObject):
         self.steps.append((text, drag, final))
         self.amend(session)
 
+    def undo_state(self) -> tuple[bool, bool]:
+        return bool(self.steps), False
+
     def amend(self, session: Session) -> None:
         before, self.session = self.session, session
         if before != session:

@@ -25,7 +25,7 @@ FREE = -0.02
 """The slider value that stands for “as the seed drew it”: one step below 0."""
 
 
-def _said(word: str) -> str:
+def said(word: str) -> str:
     """A word of a model's card in the person's language, where the language knows it."""
     return QCoreApplication.translate("Card", word)
 
@@ -86,15 +86,17 @@ class Swatch(QAbstractButton):
             painter.drawEllipse(rect.center(), 3, 3)
 
 
-class _Choice(QWidget):
+class Choice(QWidget):
     """A choice: one row of swatches; a click sets, a second click frees, the sliders below blend."""
 
     set_weights = Signal(dict, str, bool)
 
-    def __init__(self, group: dict[str, Any], names: Sequence[str], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, group: dict[str, Any], names: Sequence[str], parent: QWidget | None = None, *, free_tip: str = ""
+    ) -> None:
         super().__init__(parent)
         self.indices = [int(i) for i in group["indices"]]
-        self.title = _said(str(group.get("title", "")))
+        self.title = said(str(group.get("title", "")))
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 2, 0, 2)
         outer.setSpacing(4)
@@ -102,7 +104,7 @@ class _Choice(QWidget):
         head.setSpacing(6)
         head.addWidget(label(self.title, "dim"), 1)
         self.blend = icon_button("mix", self.tr("Blend several"), self._show_blend, checkable=True, size=14)
-        self.free = icon_button("reset", self.tr("Follow the seed again"), self._clear, size=14)
+        self.free = icon_button("reset", free_tip or self.tr("Follow the seed again"), self._clear, size=14)
         head.addWidget(self.blend)
         head.addWidget(self.free)
         outer.addLayout(head)
@@ -113,7 +115,7 @@ class _Choice(QWidget):
         grid.setSpacing(3)
         columns = min(len(self.indices), 7 if colours else 3) or 1
         for at, index in enumerate(self.indices):
-            name = _said(str(shown[at]) if at < len(shown) else str(names[index]))
+            name = said(str(shown[at]) if at < len(shown) else str(names[index]))
             swatch = Swatch(name[:1].upper() + name[1:], str(colours[at]) if at < len(colours) else "")
             swatch.clicked.connect(lambda _=False, i=index: self._pick(i))
             self.swatches.append(swatch)
@@ -160,7 +162,7 @@ class LabelControls(Section):
         self._groups: list[dict[str, Any]] = []
         self._c_dim = 0
         self._toggles: dict[int, NumberSlider] = {}
-        self._choices: list[_Choice] = []
+        self._choices: list[Choice] = []
         self._drawn: list[float] | None = None
         self.reset = self.add_action(self.tr("reset"), self._reset, self.tr("All attributes follow the seed again"))
 
@@ -187,14 +189,14 @@ class LabelControls(Section):
                 for at, index in enumerate(group["indices"]):
                     self._add_toggle(int(index), str(shown[at]) if at < len(shown) else named[int(index)])
             else:
-                choice = _Choice(group, named)
+                choice = Choice(group, named)
                 choice.set_weights.connect(self._set)
                 self.add(choice)
                 self._choices.append(choice)
         self.set_look(self._look, 0)
 
     def _add_toggle(self, index: int, name: str) -> None:
-        name = _said(name)
+        name = said(name)
         # One step below 0 means "as the seed drew it", which is also where a double-click brings it back.
         slider = NumberSlider(
             name[:1].upper() + name[1:],
