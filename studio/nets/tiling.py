@@ -86,9 +86,13 @@ class Moments:
         n = x.shape[2] * x.shape[3]
         if n == 0:
             return
-        # float32 over one tile, double between tiles: the deviations from a tile's own mean lose nothing.
-        var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
-        mean, squares = mean.double(), var.double() * n
+        # float32 over one tile, double between tiles: the deviations from a tile's own mean lose nothing.  Twice over
+        # the numbers: torch's var_mean is ten times slower on them.
+        x = x.float()
+        near = x.mean(dim=(2, 3))
+        deviations = x - near[:, :, None, None]
+        off = deviations.mean(dim=(2, 3)).double()
+        mean, squares = near.double() + off, (deviations.square_().mean(dim=(2, 3)).double() - off.square()) * n
         if self.mean is None or self.squares is None:
             self.mean, self.squares, self.count = mean, squares, n
             return

@@ -12,12 +12,18 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from studio.base.errors import ModelError
+from studio.base.steps import Steps
 from studio.nets.roles import Statistics
+
+Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+"""A picture ``[H, W, C]``, the whole range used."""
 
 NormKind = Literal["batch", "instance", "instance_affine", "none"]
 """``batch``: scale, shift and stored statistics; ``instance``: neither; ``instance_affine``: scale and shift only."""
@@ -75,6 +81,15 @@ class Pass:
             var, mean = torch.var_mean(x.float(), dim=(2, 3), correction=0)
         else:
             mean, var = (t.float() for t in given)
+        scale, shift = self.scale_shift(norm, mean, var)
+        return x * scale.to(x.dtype) + shift.to(x.dtype)
+
+    def scale_shift(self, norm: Norm, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
+        """What ``norm`` multiplies by and then adds, ``[N, C, 1, 1]`` float32 each.
+
+        ``mean`` and ``var`` are the picture's own, ``[N or 1, C]`` float32; stored ones have their share here.
+        """
+        own = self.own if norm.stored else 1.0
         if own < 1:
             assert norm.running_mean is not None
             assert norm.running_var is not None
@@ -86,7 +101,7 @@ class Pass:
         shift = -mean * scale
         if norm.bias is not None:
             shift = shift + norm.bias.float()
-        return x * scale[:, :, None, None].to(x.dtype) + shift[:, :, None, None].to(x.dtype)
+        return scale[:, :, None, None], shift[:, :, None, None]
 
     def drop(self, x: Tensor, place: int, rate: float) -> Tensor:
         """Zero a share ``rate`` of the numbers of ``x`` ``[N, C, H, W]`` and raise the others to make up for it.
@@ -96,13 +111,15 @@ class Pass:
         """
         if not self.seeds or rate <= 0:
             return x
-        kept = []
-        for seed in self.seeds:
+        return x * self.mask(tuple(x.shape[1:]), place, rate).to(x.device, x.dtype) * (1 / (1 - rate))
+
+    def mask(self, shape: tuple[int, ...], place: int, rate: float) -> Tensor:
+        """What :meth:`drop` keeps of a whole map ``[C, H, W]``: ones and zeros, ``[seeds, C, H, W]`` uint8."""
+        masks = torch.empty((len(self.seeds), *shape), dtype=torch.uint8)
+        for seed, mask in zip(self.seeds, masks, strict=True):
             generator = torch.Generator().manual_seed((seed * 1_000_003 + place) % (1 << 63))
-            mask = torch.empty(x.shape[1:], dtype=torch.uint8)
-            kept.append(mask.bernoulli_(1 - rate, generator=generator))
-        mask = torch.stack(kept).to(x.device, x.dtype)
-        return x * mask * (1 / (1 - rate))
+            mask.bernoulli_(1 - rate, generator=generator)
+        return masks
 
 
 class Aware(nn.Module):
@@ -258,6 +275,24 @@ class PictureTranslator(HyperNet):
     ) -> Tensor:
         """``[N, C, H, W]`` of any size in [-1, 1] to the same size, float32 in [-1, 1].  See :class:`Pass`."""
         return self.run(x, Pass(statistics, dropout_seed, count=int(x.shape[0])), labels)
+
+    def translate_steps(
+        self,
+        x: Tensor | Pixels,
+        statistics: Statistics = "stored",
+        dropout_seed: int | Sequence[int] | None = None,
+        labels: Tensor | None = None,
+        *,
+        tile: int = 512,
+        room: int = 4 << 30,
+    ) -> Steps[Any]:
+        """:meth:`translate` in short steps and bounded memory: the same outcome, for pictures of any size.
+
+        See :func:`studio.nets.translator_tiles.translate_steps`, also for pixels instead of a tensor.
+        """
+        from studio.nets.translator_tiles import translate_steps
+
+        return translate_steps(self, x, statistics, dropout_seed, labels, tile=tile, room=room)
 
     def run(self, x: Tensor, how: Pass, labels: Tensor | None = None) -> Tensor:
         """:meth:`translate` with a pass of one's own."""
