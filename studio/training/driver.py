@@ -34,7 +34,10 @@ class Trainable(Protocol):
         """What is known of the network by now on pictures that it was not trained on."""
 
     def preview(self) -> UInt8Image | None:
-        """Something to look at, if there is."""
+        """Something to look at, if there is.
+
+        A trainer may have an attribute ``says``: sentences of the coach on its last preview.
+        """
 
     def state(self) -> dict[str, Any]:
         """All that another session needs to continue as if there had been no break."""
@@ -108,7 +111,10 @@ def drive(
                 picture = t.preview()
                 if picture is not None:
                     Image.fromarray(picture).save(folder / f"samples_{t.seen:07d}.png")
-                    yield Preview(picture, f"{t.seen} pictures")
+                    says = [str(sentence) for sentence in getattr(t, "says", ())]
+                    if says:
+                        log.write(json.dumps({"seen": t.seen, "says": says}, ensure_ascii=False) + "\n")
+                    yield Preview(picture, ". ".join([f"{t.seen} pictures", *says]))
                 saved = (time.monotonic() - start) / 60
             if ends:
                 return Trained(path, t.seen, t.minutes, done or not images)

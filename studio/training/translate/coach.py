@@ -13,6 +13,9 @@ that are allowed to invert brightness.  ``errors``: (training, held-out) errors 
 measure, smaller is better.  ``critic``: over time, the share of real pictures (or patches) minus the share of made ones
 that the critic takes for real, -1 to 1.  Whatever is not given is not judged.  An empty list means that nothing is
 wrong.  Everything here is a pure function.
+
+A trainer keeps the sentences of its last preview in an attribute ``says`` (a list of strings): the loop in
+:mod:`studio.training.driver` puts them into the log and beside the picture.
 """
 
 from __future__ import annotations
@@ -180,14 +183,14 @@ def grid_peak(x: Tensor) -> float:
             ring = near.clone()
             # Three bins belong to the line itself, under this window; the axes hold what borders and edges leave.
             ring[3:8, 3:8] = float("nan")
-            beside = ring.nanmedian() if i and j else _axis(near, i, j)
+            beside = ring.nanmedian() if i and j else _axis(near, upright=j == 0)
             strongest = max(strongest, float((centre + floor) / (beside + floor)))
     return strongest
 
 
-def _axis(near: Tensor, i: int, j: int) -> Tensor:
+def _axis(near: Tensor, *, upright: bool) -> Tensor:
     """Beside a frequency on an axis: its neighbours along that axis, since level and upright edges live there too."""
-    line = near[:, 4:7].mean(dim=1) if j == 0 else near[4:7, :].mean(dim=0)
+    line = near[:, 4:7].mean(dim=1) if upright else near[4:7, :].mean(dim=0)
     return torch.cat((line[:3], line[8:])).median()
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +23,8 @@ from studio.training.driver import drive, opened
 from studio.training.ema import Ema
 from studio.training.sheets import sheet
 from studio.training.stylegan2 import Trained
-from studio.training.trainer import half_precision_pays
+from studio.training.translate import coach
+from studio.training.translate.common import arithmetic
 from studio.training.translate.upscale_config import STEPS, UpscaleConfig
 from studio.training.translate.upscale_scores import fidelity
 
@@ -62,7 +63,7 @@ def parted(data: Pictures) -> tuple[Pictures, Pictures]:
 def reduced(x: Tensor, scale: int) -> Tensor:
     """``[N, C, H, W]`` in [0, 1] to ``[N, C, H / scale, W / scale]`` of 8 bits: Pillow's bicubic (a -0.5, antialiased).
 
-    Pillow rounds to 8 bits between its two passes too, so single values may differ by one step of 255.
+    Pillow rounds and clips between its two passes too, so single values may differ by a step or two of 255.
     """
     y = F.interpolate(x, scale_factor=1 / scale, mode="bicubic", antialias=True, align_corners=False)
     return (y.clamp(0, 1) * 255).round() / 255
@@ -70,20 +71,19 @@ def reduced(x: Tensor, scale: int) -> Tensor:
 
 def bicubic(x: Tensor, scale: int) -> Tensor:
     """``[N, 3, H, W]`` in [0, 1], 8 bits, enlarged by Pillow's bicubic: what the network must beat."""
-    out = []
-    for picture in (x.clamp(0, 1) * 255).round().to(torch.uint8).cpu():
-        image = Image.fromarray(np.ascontiguousarray(picture.permute(1, 2, 0).numpy()))
-        image = image.resize((image.width * scale, image.height * scale), Image.Resampling.BICUBIC)
-        out.append(torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1))
-    return torch.stack(out).to(x.device)
+    return _resized(x, x.shape[-2] * scale, x.shape[-1] * scale)
 
 
 def pillow_reduced(x: Tensor, scale: int) -> Tensor:
     """:func:`reduced` by Pillow itself, for scores: ``[N, 3, H, W]`` in [0, 1]."""
+    return _resized(x, x.shape[-2] // scale, x.shape[-1] // scale)
+
+
+def _resized(x: Tensor, height: int, width: int) -> Tensor:
     out = []
     for picture in (x.clamp(0, 1) * 255).round().to(torch.uint8).cpu():
         image = Image.fromarray(np.ascontiguousarray(picture.permute(1, 2, 0).numpy()))
-        image = image.resize((image.width // scale, image.height // scale), Image.Resampling.BICUBIC)
+        image = image.resize((width, height), Image.Resampling.BICUBIC)
         out.append(torch.from_numpy(np.asarray(image, dtype=np.float32) / 255).permute(2, 0, 1))
     return torch.stack(out).to(x.device)
 
@@ -93,7 +93,7 @@ def begun(net: MSRResNet) -> None:
     for name, m in net.named_modules():
         if isinstance(m, nn.Conv2d):
             nn.init.kaiming_normal_(m.weight, a=0.1)
-            m.weight.data.mul_(0.1 if name.startswith("body") or name == "conv_last" else 1.0)
+            m.weight.data.mul_(0.1 if name.startswith("body") else 0.01 if name == "conv_last" else 1.0)
             assert m.bias is not None
             nn.init.zeros_(m.bias)
 
@@ -108,7 +108,7 @@ def take_over(net: nn.Module, path: str) -> int:
         raise StudioError(f"{Path(path).name} cannot be read.", todo="Name another with --base.") from exc
     own = net.state_dict()
     same = {k: v.float() for k, v in found.items() if k in own and own[k].shape == v.shape}
-    if not same:
+    if len(same) <= len(own) // 2:
         raise StudioError(f"{Path(path).name} has another shape.", todo="Begin with a network of the same width.")
     net.load_state_dict({**own, **same})
     return len(same)
@@ -128,9 +128,6 @@ def train_srresnet(
     """Train into ``folder``, as :func:`studio.training.driver.drive` tells; every tenth picture is held out."""
     t = opened(lambda settings, dev: UpscaleTrainer(settings, data, dev), cfg, folder, device=device, resume=resume)
     return (yield from drive(t, folder, cfg.images, minutes=minutes, save_minutes=save_minutes, stop=stop))
-
-
-ConfigT = TypeVar("ConfigT", bound=UpscaleConfig)
 
 
 class UpscaleTrainer:
@@ -155,8 +152,7 @@ class UpscaleTrainer:
             )
         torch.manual_seed(cfg.seed)
         self.gen = torch.Generator().manual_seed(cfg.seed + 1)
-        half = cfg.precision == "bf16" or (cfg.precision == "auto" and half_precision_pays(device))
-        self.dtype = torch.bfloat16 if half else torch.float32
+        self.dtype = arithmetic(cfg.precision, device)
         self.net = MSRResNet(3, 3, cfg.nf, cfg.num_block, STEPS[cfg.scale])
         begun(self.net)
         if cfg.base:
@@ -166,6 +162,7 @@ class UpscaleTrainer:
         self.opt = torch.optim.Adam(self.net.parameters(), lr=cfg.lr, betas=(0.9, 0.99), fused=device.type != "mps")
         self.steps = self.seen = 0
         self.minutes = 0.0
+        self.says: list[str] = []
 
     def learning_rate(self, part: float) -> float:
         """The part of the full rate: rises over the first steps, then falls along a cosine, to a hundredth."""
@@ -243,8 +240,23 @@ class UpscaleTrainer:
     def preview(self) -> UInt8Image | None:
         """Held-out pictures: enlarged by bicubic, by the averaged network, and the truth."""
         x, truth = self.held_out(SHOWN)
-        rows = torch.cat((bicubic(x, self.cfg.scale), self.enlarged(self.ema.net, x), truth))
+        plain, mine = bicubic(x, self.cfg.scale), self.enlarged(self.ema.net, x)
+        self.says = [str(f) for f in self.findings(plain * 2 - 1, mine * 2 - 1, truth * 2 - 1)]
+        rows = torch.cat((plain, mine, truth))
         return sheet(rows.clamp(0, 1) * 2 - 1, len(x), zoom=2 if self.cfg.size <= 128 else 1)
+
+    def findings(self, x: Tensor, y: Tensor, truth: Tensor) -> list[coach.Finding]:
+        """What the coach sees: ``x`` the plain enlargement, ``y`` the network's, in [-1, 1]."""
+        found = coach.look(None, y, truth)
+        if self.steps > 2 * self.cfg.warm and float((y - x).abs().mean()) < 0.1 * float((truth - x).abs().mean()):
+            found += [
+                coach.Finding(
+                    "nothing yet",
+                    "The network still enlarges as plain interpolation does: nothing has been learned yet.",
+                    "Wait; if it stays so for minutes, choose a larger --lr.",
+                )
+            ]
+        return found
 
     def state(self) -> dict[str, Any]:
         """Everything, as plain data and tensors."""

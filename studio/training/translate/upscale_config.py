@@ -24,7 +24,9 @@ class UpscaleConfig:
     scale: int = 2
     """How many times larger: 2, 3, 4 or 8."""
     nf: int = 32
+    """Channels of the network."""
     num_block: int = 8
+    """Residual blocks of the network."""
     base: str = ""
     """A network to begin with (a .safetensors file of ours): layers of the same name and shape are taken over, so a
     4x network may begin with a 2x one."""
@@ -39,6 +41,7 @@ class UpscaleConfig:
     more_most: int = 1500
     """At most about so many pictures of each of them."""
     batch: int = 16
+    """Cuts for each step."""
     images: int = 0
     """Stop after this many cuts (0: only the time limit stops)."""
     seed: int = 0
@@ -86,14 +89,18 @@ class SharpConfig(UpscaleConfig):
     lr: float = 2e-4
     batch: int = 8
     ema_images: float = 2000.0
-    features: str = ""
-    """A feature network: a .safetensors file of ours (``""``: the fixed-seed features, which need none)."""
+    features: str = "embedded"
+    """The feature network that compares pictures: ``embedded`` (the program's own), a .safetensors file of ours, or
+    ``""`` (fixed-seed features, which need no file)."""
     layers: str = "relu1_1:0.5,relu2_1:1,relu3_1:1,relu4_1:0.5"
     """Which of its layers are compared, and how much each counts."""
     pixel_weight: float = 1e-2
+    """How much the plain difference to the truth counts."""
     perceptual_weight: float = 1.0
     gan_weight: float = 5e-3
+    """How much the critic counts: more is crisper, and invents more."""
     critic_width: int = 24
+    """Channels of the critic's first layer."""
     critic_layers: int = 2
     lr_critic: float = 4e-4
     r1: float = 0.5
