@@ -156,6 +156,7 @@ class DrawBar(QWidget):
         self.swatches = FlowBox(spacing=2)
         self.swatches.setAccessibleName(self.tr("Classes"))
         self.swatches.hide()
+        self.classes: list[Swatch] = []
         column.addWidget(self.swatches)
         self._rows = (QHBoxLayout(), QHBoxLayout())
         for row in self._rows:
@@ -310,17 +311,19 @@ class DrawBar(QWidget):
             self._told = told
             self.shapes.setIcon(_icon(f"shape-{self._last_shape}", menu=True))
             self._show_palette()
-        for swatch in self.swatches.findChildren(Swatch):
+        for swatch in self.classes:
             swatch.setChecked(swatch.colour == settings.colour)
 
     def _show_palette(self) -> None:
         entries = self._canvas.palette_entries()
-        for old in self.swatches.findChildren(Swatch):
+        for old in self.classes:
             self.swatches.take_part(old)
+        self.classes.clear()
         for name, colour in entries:
             made = Swatch(name, colour)
             made.clicked.connect(lambda _on=False, colour=colour: self._take(colour))
             self.swatches.add_part(made)
+            self.classes.append(made)
         self.swatches.setVisible(bool(entries))
         self.fit(self._room)
         self._canvas.lay_out_tools()
@@ -342,8 +345,7 @@ class DrawBar(QWidget):
             row.insertWidget(row.count() - 1, group)
         wide = max(sum(g.sizeHint().width() for g in groups if not narrow or g is not self._ink) + 28, 120)
         high = 30 * (2 if narrow else 1) + (2 if narrow else 0) + 8
-        parts = [] if self.swatches.isHidden() else self.swatches.findChildren(Swatch)
-        if parts:
+        if parts := self.classes:
             for part in parts:
                 part.set_named(True)
             full = self.swatches.sizeHint().width()
