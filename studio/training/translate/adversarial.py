@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -201,3 +201,40 @@ def gap(real: Tensor, fake: Tensor) -> float:
     """How far a critic tells its pictures apart: difference of its mean logits (one number for the log)."""
     found = float(real.detach().mean() - fake.detach().mean())
     return found if math.isfinite(found) else 0.0
+
+
+def certainty(real: Tensor, fake: Tensor, kind: LossKind = "lsgan") -> float:
+    """The share of true patches minus the share of made ones that a critic takes for true, -1 to 1: 1 is sure."""
+    middle = 0.5 if kind == "lsgan" else 0.0
+    return float((real.detach() > middle).float().mean() - (fake.detach() > middle).float().mean())
+
+
+class Watch:
+    """What the coach wants to know of the time between two previews: means of errors, and how sure the critic was."""
+
+    def __init__(self) -> None:
+        self.errors: list[tuple[float, float]] = []
+        """(training, held-out), one entry for each preview."""
+        self.critic: list[float] = []
+        self.sums, self.count, self.held = [0.0, 0.0], 0, 0.0
+
+    def note(self, error: float, sure: float) -> None:
+        """One batch."""
+        self.sums = [self.sums[0] + error, self.sums[1] + sure]
+        self.count += 1
+
+    def close(self) -> None:
+        """A preview is made: one more entry."""
+        if self.count:
+            self.errors.append((self.sums[0] / self.count, self.held))
+            self.critic.append(self.sums[1] / self.count)
+        self.sums, self.count = [0.0, 0.0], 0
+
+    def state(self) -> dict[str, Any]:
+        """What a snapshot keeps."""
+        return {"errors": [list(e) for e in self.errors], "critic": list(self.critic)}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Continue from :meth:`state`."""
+        self.errors = [(float(a), float(b)) for a, b in state.get("errors", [])]
+        self.critic = [float(c) for c in state.get("critic", [])]

@@ -17,8 +17,16 @@ from studio.training.driver import drive, opened
 from studio.training.ema import Ema
 from studio.training.sheets import sheet
 from studio.training.stylegan2 import Trained
-from studio.training.translate import common
-from studio.training.translate.adversarial import ImagePool, augmented, critic_loss, gap, generator_loss
+from studio.training.translate import coach, common
+from studio.training.translate.adversarial import (
+    ImagePool,
+    Watch,
+    augmented,
+    certainty,
+    critic_loss,
+    gap,
+    generator_loss,
+)
 from studio.training.translate.common import Generator
 from studio.training.translate.scores import l1
 from studio.training.translate.strokes import moved, placements
@@ -75,6 +83,10 @@ class CycleTrainer:
         self.opt = common.adam(self.generators, cfg.lr, cfg.beta1, device)
         self.opt_critic = common.adam(self.critics, cfg.lr_critic, cfg.beta1, device)
         self.pool_a, self.pool_b = ImagePool(cfg.pool), ImagePool(cfg.pool)
+        self.watch = Watch()
+        self.says: list[str] = []
+        """What the coach sees in the last preview."""
+        self.sure = 0.0
         self.steps = self.seen = 0
         self.minutes = 0.0
 
@@ -133,6 +145,7 @@ class CycleTrainer:
         self.opt.zero_grad(set_to_none=True)
         self.critics.requires_grad_(True)
         out = {k: float(v.detach()) for k, v in terms.items()}
+        self.sure = 0.0
         out |= self.critic_step("b", self.critic_b, b, self.pool_b.query(made_b, self.gen))
         out |= self.critic_step("a", self.critic_a, a, self.pool_a.query(made_a, self.gen))
         self.opt_critic.step()
@@ -141,6 +154,7 @@ class CycleTrainer:
         self.seen += cfg.batch
         self.ema_there.update(self.there, cfg.batch, self.seen)
         self.ema_back.update(self.back, cfg.batch, self.seen)
+        self.watch.note(float(cycle.detach()) / 4, self.sure)
         return out | {"total": float(total.detach())}
 
     def critic_step(self, name: str, critic: nn.Module, real: Tensor, fake: Tensor) -> dict[str, float]:
@@ -150,6 +164,7 @@ class CycleTrainer:
         p, q = self.run(critic, x).chunk(2)
         loss = critic_loss(p, q, cast(Any, self.cfg.loss))
         loss.backward()
+        self.sure += 0.5 * certainty(p, q, cast(Any, self.cfg.loss))
         return {f"critic {name}": float(loss.detach()), f"critic gap {name}": gap(p, q)}
 
     @torch.no_grad()
@@ -172,12 +187,15 @@ class CycleTrainer:
             out[f"held-out cycle {name}"] = l1(self.translated(come, made), common.unit(held[at], self.device))
             if self.data.paired:
                 out[f"held-out l1 {name}"] = l1(made, common.unit(partners[at], self.device))
+        self.watch.held = (out["held-out cycle a"] + out["held-out cycle b"]) / 2
         return out
 
     @torch.no_grad()
     def preview(self) -> UInt8Image | None:
         """The fixed strip, for A and then for B: held-out pictures, translations, the way back, true partners."""
         rows = []
+        self.watch.close()
+        told: dict[str, None] = {}
         there, back = self.ema_there.net, self.ema_back.net
         n = min(SHOWN, len(self.data.held_a), len(self.data.held_b))
         for held, partners, go, come in (
@@ -186,9 +204,16 @@ class CycleTrainer:
         ):
             at = [i * len(held) // n for i in range(n)]
             made = self.translated(go, held[at])
-            rows += [common.unit(held[at], self.device), made, self.translated(come, made)]
+            x, others = common.unit(held[at], self.device), common.unit(partners[at], self.device)
+            rows += [x, made, self.translated(come, made)]
             if self.data.paired:
-                rows.append(common.unit(partners[at], self.device))
+                rows.append(others)
+            truth, world = (others * 2 - 1, None) if self.data.paired else (None, others * 2 - 1)
+            seen = coach.look(
+                x * 2 - 1, made * 2 - 1, truth, world=world, errors=self.watch.errors, critic=self.watch.critic
+            )
+            told |= {str(finding): None for finding in seen}
+        self.says = list(told)
         return sheet(torch.cat(rows) * 2 - 1, n)
 
     def state(self) -> dict[str, Any]:
@@ -204,6 +229,7 @@ class CycleTrainer:
             "opt_critic": self.opt_critic.state_dict(),
             "pool_a": self.pool_a.state(),
             "pool_b": self.pool_b.state(),
+            "watch": self.watch.state(),
             "gen": self.gen.get_state(),
             "rng": torch.get_rng_state(),
             "steps": self.steps,
@@ -222,6 +248,7 @@ class CycleTrainer:
         if state["config"]["size"] == self.cfg.size:
             self.pool_a.load(state["pool_a"], self.device)
             self.pool_b.load(state["pool_b"], self.device)
+        self.watch.load(state.get("watch", {}))
         self.gen.set_state(state["gen"])
         torch.set_rng_state(state["rng"])
         self.steps, self.seen, self.minutes = state["steps"], state["seen"], state["minutes"]

@@ -18,8 +18,8 @@ from studio.training.driver import drive, opened
 from studio.training.ema import Ema
 from studio.training.sheets import sheet
 from studio.training.stylegan2 import Trained
-from studio.training.translate import common
-from studio.training.translate.adversarial import augmented, critic_loss, gap, generator_loss
+from studio.training.translate import coach, common
+from studio.training.translate.adversarial import Watch, augmented, certainty, critic_loss, gap, generator_loss
 from studio.training.translate.pairs import Pairs
 from studio.training.translate.scores import l1, perceptual_distance
 from studio.training.translate.strokes import inked, moved, placements, wobble
@@ -70,6 +70,10 @@ class Pix2PixTrainer:
             features = common.load_features(cfg.features, self.dtype)
             cast(nn.Module, features).to(device).eval().requires_grad_(False)
             self.features = features
+        self.watch = Watch()
+        self.sure = 0.0
+        self.says: list[str] = []
+        """What the coach sees in the last preview."""
         self.steps = self.seen = 0
         self.minutes = 0.0
 
@@ -111,6 +115,7 @@ class Pix2PixTrainer:
         common.set_rate(self.opt, cfg.lr * rate)
         common.set_rate(self.opt_critic, cfg.lr_critic * rate)
         x, y = self.batch()
+        self.sure = 0.0
         own = cfg.own_share and float(torch.rand((), generator=self.gen)) < cfg.own_share
         made = self.run(self.net, x, Pass("own")) if own else self.run(self.net, x)
         out: dict[str, float] = {}
@@ -131,6 +136,7 @@ class Pix2PixTrainer:
         self.steps += 1
         self.seen += cfg.batch
         self.ema.update(self.net, cfg.batch, self.seen)
+        self.watch.note(float((made - y).detach().abs().mean()) / 2, self.sure)
         return {k: float(v.detach()) for k, v in terms.items()} | out | {"total": float(total.detach())}
 
     def critic_step(self, x: Tensor, y: Tensor, made: Tensor) -> dict[str, float]:
@@ -144,6 +150,7 @@ class Pix2PixTrainer:
         loss.backward()
         self.opt_critic.step()
         self.opt_critic.zero_grad(set_to_none=True)
+        self.sure = certainty(a, b, cast(Any, cfg.loss))
         return {"critic": float(loss.detach()), "critic gap": gap(a, b)}
 
     def perceptual(self, made: Tensor, y: Tensor) -> Tensor:
@@ -169,6 +176,7 @@ class Pix2PixTrainer:
         held = self.held.subset(range(0, len(self.held), max(1, len(self.held) // 64)))
         made, truth = self.made(held.inputs), common.unit(held.targets, self.device)
         out = {"held-out l1": l1(made, truth)}
+        self.watch.held = out["held-out l1"]
         if self.features is not None:
             out["held-out perceptual"] = perceptual_distance(self.features, made, truth)
         return out
@@ -185,10 +193,16 @@ class Pix2PixTrainer:
         """The fixed strip: held-out inputs, what the averaged network makes of them, and the true pictures."""
         shown = self.held if len(self.held) else self.pairs
         shown = shown.subset(range(0, len(shown), max(1, -(-len(shown) // SHOWN))))
-        rows = [common.unit(shown.inputs, self.device), self.made(shown.inputs)]
+        inputs, made, truth = shown.inputs, self.made(shown.inputs), common.unit(shown.targets, self.device)
+        rows = [common.unit(inputs, self.device), made]
+        self.watch.close()
+        errors = self.watch.errors if len(self.held) else ()
+        # A drawing's black says nothing of what shall be dark: only the truth is compared with.
+        seen = coach.look(rows[0] * 2 - 1, made * 2 - 1, truth * 2 - 1, errors=errors, critic=self.watch.critic)
+        self.says = [str(finding) for finding in seen]
         if self.ema.net.has_stored_statistics:
-            rows.append(self.made(shown.inputs, "own"))
-        rows.append(common.unit(shown.targets, self.device))
+            rows.append(self.made(inputs, "own"))
+        rows.append(truth)
         return sheet(torch.cat(rows) * 2 - 1, len(shown))
 
     def state(self) -> dict[str, Any]:
@@ -201,6 +215,7 @@ class Pix2PixTrainer:
             "critic": self.critic.state_dict(),
             "opt": self.opt.state_dict(),
             "opt_critic": self.opt_critic.state_dict(),
+            "watch": self.watch.state(),
             "gen": self.gen.get_state(),
             "rng": torch.get_rng_state(),
             "steps": self.steps,
@@ -215,6 +230,7 @@ class Pix2PixTrainer:
         self.critic.load_state_dict(state["critic"])
         self.opt.load_state_dict(state["opt"])
         self.opt_critic.load_state_dict(state["opt_critic"])
+        self.watch.load(state.get("watch", {}))
         self.gen.set_state(state["gen"])
         torch.set_rng_state(state["rng"])
         self.steps, self.seen, self.minutes = state["steps"], state["seen"], state["minutes"]

@@ -9,7 +9,9 @@ from studio.nets.resnet_generator import ResNetGenerator
 from studio.training.translate.adversarial import (
     ImagePool,
     PatchCritic,
+    Watch,
     augmented,
+    certainty,
     critic_loss,
     generator_loss,
     gradient_penalty,
@@ -135,3 +137,21 @@ def test_first_pictures_are_nearly_grey() -> None:
 def test_linear_decay() -> None:
     assert [linear_decay(p) for p in (0, 0.5, 0.75, 1.0, 2.0)] == [1, 1, 0.5, 0, 0]
     assert linear_decay(1.0, least=0.1) == pytest.approx(0.1)
+
+
+def test_certainty_counts_patches() -> None:
+    real, fake = torch.tensor([0.9, 0.8, 0.2, 0.7]), torch.tensor([0.1, 0.6, 0.2, 0.3])
+    assert certainty(real, fake) == pytest.approx(0.75 - 0.25)
+    assert certainty(real, fake, "nonsaturating") == 0
+
+
+def test_what_is_watched_continues() -> None:
+    watch, twin = Watch(), Watch()
+    for i in range(4):
+        watch.note(0.5 - 0.1 * i, 1.0)
+        watch.held = 0.3
+        watch.close()
+    watch.close()
+    twin.load(watch.state())
+    assert twin.errors == watch.errors == [(pytest.approx(0.5 - 0.1 * i), 0.3) for i in range(4)]
+    assert twin.critic == [1.0] * 4

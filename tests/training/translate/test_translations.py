@@ -76,6 +76,16 @@ def test_pix2pix_learns_to_colour(pairs: Pairs, tmp_path: Path) -> None:
     assert (tmp_path / "samples_0000240.png").exists()
 
 
+def test_the_coach_sees_swapped_brightness(pairs: Pairs) -> None:
+    t = Pix2PixTrainer(PIX, pairs, CPU)
+    t.preview()
+    before = list(t.says)
+    t.made = lambda inputs, statistics="stored": 1 - coloured(inputs).float() / 255  # type: ignore[method-assign]
+    t.preview()
+    assert any("swapped" in sentence for sentence in t.says)
+    assert not any("swapped" in sentence for sentence in before)
+
+
 @pytest.mark.parametrize("more", [{}, {"ink": True, "wobble": 1.0, "own_share": 0.5, "critic_augment": 0.5}])
 def test_pix2pix_resumed_equals_uninterrupted(pairs: Pairs, tmp_path: Path, more: dict[str, object]) -> None:
     cfg = Pix2PixConfig.from_dict({**PIX.to_dict(), **more, "images": 24})
