@@ -6,7 +6,6 @@ Limits are named in the messages; Pillow's own guard against picture bombs stays
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,7 +20,9 @@ from PIL import Image as PILImage
 from studio.base.errors import OutOfMemory, StudioError, as_studio_error
 from studio.base.files import write_atomic
 from studio.base.steps import UInt8Image
+from studio.media.deep import Way, read_deep, to_eight, way_of, with_transparent
 from studio.media.metadata import TEXT_KEY, exif_bytes, is_mp4, jpeg_parts, mp4_text, png_info, texts_of, tiff_info
+from studio.media.profiles import curves_of, deep_to_srgb, is_srgb, space_of, srgb_profile
 
 MAX_PIXELS = 200_000_000
 # Pillow warns above this and refuses above twice as much; load_image refuses before, by the caller's limit.
@@ -42,8 +43,9 @@ _KNOWN = "PNG, JPEG, WebP, GIF, TIFF, BMP, AVIF and JPEG 2000 are known."
 class Image:
     """A picture that was read.
 
-    ``pixels`` ``[H, W, 3|4]`` uint8, sRGB, upright; ``deep`` ``[H, W]`` uint16 when the file has 16 bits of grey
-    (``depth`` 16); ``icc`` the file's own profile (``pixels`` are converted from it); ``size`` (width, height);
+    ``pixels`` ``[H, W, 3|4]`` uint8, sRGB, upright; ``deep`` the same in uint16 when the file has 16 bits (``depth``
+    16), ``[H, W]`` of grey and ``[H, W, 3|4]`` of colours; ``icc`` the file's own profile (``pixels`` and ``deep`` are
+    converted from it); ``size`` (width, height);
     ``text`` what the file says in words, the recipe under "latent-studio"; ``notes`` sentences about what was not
     taken over.
     """
@@ -69,6 +71,8 @@ def load_image(source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> I
     """
     path = None if isinstance(source, bytes) else Path(source)
     with _opened(source, max_pixels) as image:
+        if (way := way_of(image)) is not None and (found := _deep_image(image, source, path, way)) is not None:
+            return found
         tiles = getattr(image, "tile", [])  # how the file stores its pixels; empty once they are read
         rawmode = str(tiles[0].args) if tiles else ""
         image.load()
@@ -170,6 +174,8 @@ def _as_image(image: PILImage.Image, path: Path | None, rawmode: str) -> Image:
     image, deep = _eight_bits(image, notes)
     pixels = np.ascontiguousarray(_upright(_srgb(image, icc, notes), orientation))
     if deep is not None:
+        if icc is not None and space_of(icc) == "GRAY" and (curves := curves_of(icc)) is not None:
+            deep = deep_to_srgb(deep, curves)
         deep = np.ascontiguousarray(_upright(deep, orientation))
     return Image(
         pixels=pixels,
@@ -180,6 +186,37 @@ def _as_image(image: PILImage.Image, path: Path | None, rawmode: str) -> Image:
         source=path,
         text=text,
         notes=tuple(notes),
+    )
+
+
+def _deep_image(image: PILImage.Image, source: str | Path | bytes, path: Path | None, way: Way) -> Image | None:
+    """A picture with 16 bits for each colour; None: its profile is known to LittleCMS only, which takes 8 bits."""
+    icc = image.info.get("icc_profile")
+    icc = icc if isinstance(icc, bytes) and icc else None
+    curves = None
+    if icc is not None and not is_srgb(icc) and (curves := curves_of(icc)) is None and space_of(icc) == "RGB":
+        return None
+    ends: dict[str, Any] = {}
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[PILImage.Image]:
+        with PILImage.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as again:
+            yield again
+            ends.update(text=texts_of(again), turned=_orientation(again))  # what stands behind the pixels, too
+
+    deep = read_deep(opened, way)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, tuple) and len(transparent) == 3:
+        deep = with_transparent(deep, transparent)
+    notes: tuple[str, ...] = ()
+    if curves is not None and (curves.matrix is not None or way.low == ""):
+        deep = deep_to_srgb(deep, curves)
+    elif icc is not None and not is_srgb(icc):
+        notes = ("The colour profile does not belong to this kind of picture and was not used.",)
+    deep = np.ascontiguousarray(_upright(deep, ends["turned"]))
+    size = (deep.shape[1], deep.shape[0])
+    return Image(
+        pixels=to_eight(deep), icc=icc, depth=16, deep=deep, size=size, source=path, text=ends["text"], notes=notes
     )
 
 
@@ -240,11 +277,6 @@ def _stretched(values: npt.NDArray[Any]) -> UInt8Image:
     return scaled
 
 
-@functools.cache
-def _srgb_profile() -> ImageCms.ImageCmsProfile:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-
-
 _SPACE_OF_MODE = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 _STRIP = 4 * 2**20
 """Pixels converted at a time: a large picture is in memory twice, not six times."""
@@ -299,7 +331,7 @@ def _transform(mode: str, icc: bytes | None, notes: list[str]) -> tuple[str, Ima
             return mode, None
         transform = ImageCms.buildTransform(
             profile,
-            _srgb_profile(),
+            srgb_profile(),
             mode,
             "RGB",
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,

@@ -85,7 +85,7 @@ def test_big_endian_sixteen_bit_tiff() -> None:
     assert found.deep.tolist() == deep.tolist()
 
 
-def test_sixteen_bits_of_colour_say_what_is_lost() -> None:
+def test_sixteen_bits_of_colour_come_in_whole() -> None:
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -93,9 +93,9 @@ def test_sixteen_bits_of_colour_say_what_is_lost() -> None:
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0))
     data += chunk(b"IDAT", zlib.compress(row)) + chunk(b"IEND", b"")
     found = load_image(data)
-    assert found.depth == 8 and found.deep is None
-    assert found.pixels.tolist() == [[[255, 0, 1], [0, 128, 255]]]
-    assert found.notes and "16 bits" in found.notes[0]
+    assert found.depth == 16 and found.deep is not None and not found.notes
+    assert found.deep.tolist() == [[[65535, 0, 256], [1, 32768, 65280]]]
+    assert found.pixels.tolist() == [[[255, 0, 1], [0, 128, 254]]]
 
 
 def test_one_bit_palette_grey_and_alpha() -> None:
