@@ -365,7 +365,7 @@ def _card(
         return card
     # What people wrote about the model stays; what the network is comes from the network.
     kind = side.architecture if same_network(side.architecture, card.architecture) else card.architecture
-    found_as = {k: side.hyper[k] for k in ("layout", "container") if k in side.hyper}
+    found_as: dict[str, Any] = {k: side.hyper[k] for k in ("layout", "container") if k in side.hyper}
     merged: dict[str, Any] = {**side.hyper, **hyper, **found_as}
     chosen: dict[str, Any] = labels if any(a.name == "labels" for a in told) else {}
     renamed = side.title != _usual_title(side)

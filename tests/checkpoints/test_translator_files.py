@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from studio.base.errors import ModelError
+from studio.base.errors import ModelError, StudioError
 from studio.base.steps import run
 from studio.checkpoints import Library, ModelCard, inspect, load_model
 from studio.checkpoints.pairs import partners, way
@@ -245,7 +245,7 @@ def test_padding_and_colours_can_be_changed(tmp_path: Path) -> None:
     assert torch.equal(again.network.translate(x), repeated.translate(x)) and again.card.hyper["size"] == 512
     library.rename(kept.sha256, "Stripes")
     assert library.set_assumptions(kept.sha256, {"direction": "Horse → Zebra"}).title == "Stripes"
-    with pytest.raises(ModelError, match="replicate"):
+    with pytest.raises(StudioError, match="replicate"):
         load_model(path, assumptions={"padding": "wrap"})
 
 

@@ -16,7 +16,7 @@ from studio.checkpoints.unwrap import Candidate
 
 _STYLE = "It is not complete, or laid out in a way that is not known here."
 _MORPH = "The autoencoders that are read are Stable Diffusion's, SDXL's, SD3's and FLUX's, TAESD's, and PyTorch-VAE's."
-_LARGER = "The library spandrel, which runs it, is missing or does not start. Install it and open the file again."
+_LARGER = "It is not complete, or the library spandrel, which runs such networks, is missing or does not start."
 _CRITIC = "It makes no pictures."
 _NEVER = "Latent Studio explores StyleGAN2, StyleGAN3 and DCGAN generators."
 
