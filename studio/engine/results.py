@@ -198,8 +198,9 @@ class CycleResult:
 class Labels:
     """The labels of a many-domain model that a picture seems to have already, in the model's order.
 
-    ``info["change"]``: mean absolute change of the picture (0..1) with these labels; ``info["margins"]``: for each of
-    the card's groups how much more it changes with the next best choice (near 0: hard to tell).
+    ``info["change"]``: mean absolute change of the picture (0..1) with these labels; ``info["margins"]``: for
+    each toggle and each choice, in the order of the card's groups, how much more it changes with the next best value
+    (near 0: hard to tell).
     """
 
     values: tuple[float, ...]

@@ -110,32 +110,33 @@ def tile_for(ctx: Context, ready: Ready, asked: int = 0) -> int:
     side = asked or WHOLE
     if not asked:
         room = SHARE * available(ctx.device)
-        need = bytes_per_pixel(cast(nn.Module, ready.net), ready.net.in_channels)
+        need = bytes_per_pixel(ready.net, ready.net.in_channels)
         side = min(side, int(math.sqrt(room / max(need, 1.0))))
     return max(min(SMALLEST, side), int(side / math.sqrt(ctx.parts)))
 
 
-_known: weakref.WeakKeyDictionary[nn.Module, float] = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
 
 
-def bytes_per_pixel(net: nn.Module, channels: int) -> float:
+def bytes_per_pixel(net: Any, channels: int) -> float:
     """About what one pass holds at once for each pixel of the picture, in float32, from a look at a small one."""
     if net not in _known:
-        largest = 0
+        plain: nn.Module = getattr(net, "exact", net)
+        most = 0
 
         def note(_module: nn.Module, _given: Any, y: Any) -> None:
-            nonlocal largest
+            nonlocal most
             if isinstance(y, Tensor):
-                largest = max(largest, y.numel() * 4)
+                most = max(most, y.numel() * 4)
 
-        hooks = [m.register_forward_hook(note) for m in net.modules()]
+        hooks = [m.register_forward_hook(note) for m in plain.modules()]
         side = max(PROBE, int(getattr(net, "multiple", 1)))
         try:
-            device = next(net.parameters()).device
+            x = torch.zeros(1, channels, side, side, device=next(plain.parameters()).device)
             with torch.no_grad():
-                cast(Any, net).translate(torch.zeros(1, channels, side, side, device=device), "own")
+                cast(Any, plain).upscale(x) if hasattr(plain, "upscale") else cast(Any, plain).translate(x, "own")
         finally:
             for hook in hooks:
                 hook.remove()
-        _known[net] = ALIVE * largest / side**2
+        _known[net] = ALIVE * most / side**2
     return _known[net]
