@@ -19,6 +19,8 @@ class Viewport:
         self.frame = QSizeF(1, 1)
         self.size = QSizeF(1, 1)
         self.margins = (16.0, 24.0, 16.0, 24.0)
+        self.roomy = 3.0
+        """Margins are given up in a view that is smaller than this many times their sum."""
         self.scale = 1.0
         self.center = QPointF(0.5, 0.5)
         self.fitted = True
@@ -43,9 +45,9 @@ class Viewport:
         """Show the whole frame, as large as the margins allow, and keep doing so."""
         self.fitted = True
         left, top, right, bottom = self.margins
-        if self.size.height() < 3 * (top + bottom):  # no room for margins
+        if self.size.height() < self.roomy * (top + bottom):  # no room for margins
             top = bottom = 4.0
-        if self.size.width() < 3 * (left + right):
+        if self.size.width() < self.roomy * (left + right):
             left = right = 4.0
         width = max(8.0, self.size.width() - left - right)
         height = max(8.0, self.size.height() - top - bottom)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
     QPointingDevice,
     QResizeEvent,
     QTabletEvent,
@@ -21,14 +17,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from studio.base.steps import UInt8Image
-from studio.widgets.canvas import Canvas
-from studio.widgets.canvas_paint import draw_drop_hint
-from studio.widgets.drawing.hand import Drawing
-from studio.widgets.drawing.paint import draw_brush_ring, draw_words
-from studio.widgets.drawing.sheet import Pixels
+from studio.widgets.drawing.paper import PaperView
+from studio.widgets.drawing.sheet import Pixels, to_rgb
 from studio.widgets.drawing.toolbar import DrawBar
-from studio.widgets.drawing.tools import LEAST_SIZE, MOST_SIZE, SHAPES, TOOLS, Settings, Tool
-from studio.widgets.pictures import to_qimage
+from studio.widgets.drawing.tools import LEAST_SIZE, MOST_SIZE, TOOLS, Settings, Tool
 from studio.widgets.tokens import Theme
 
 _KEYS: dict[Qt.Key, Tool] = {
@@ -48,11 +40,9 @@ _OTHER_KEYS = (
     Qt.Key.Key_Escape,
 )
 _UNDO_KEYS = (Qt.Key.Key_Z, Qt.Key.Key_Y)
-_BLOCKY = 4.0
-"""Screen pixels for each sheet pixel above which these are squares."""
 
 
-class DrawCanvas(Canvas):
+class DrawCanvas(PaperView):
     """White paper and a pen.
 
     P pen, B brush, E eraser, G fill, L line, R rectangle, O ellipse, X swaps the colours, ``[`` and ``]`` change the
@@ -75,25 +65,18 @@ class DrawCanvas(Canvas):
     redo_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None, *, own_undo: bool = True, limit: int = 64 << 20) -> None:
-        super().__init__(parent)
+        super().__init__(parent, limit)
         self.own_undo = own_undo
-        self._drawing = Drawing(512, 512, Theme.PAPER, limit)
         self._palette: list[tuple[str, str]] = []
         self._outside_undo = (False, False)
-        self._onion: tuple[QImage, float, bool] | None = None
-        self._pointer: QPointF | None = None
         self._stylus = False
-        self._ringed = False
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.timeout.connect(lambda: self.changed.emit(False))
         self.setTabletTracking(True)
-        self.setAccessibleName(self.tr("Paper"))
-        self.bar.hide()
         self.tools = DrawBar(self)
         self.tools.refresh()
-        self._view.set_frame(512, 512)
 
     # -- the drawing -------------------------------------------------------------------------------------------
 
@@ -106,14 +89,6 @@ class DrawCanvas(Canvas):
             self._view.set_frame(width, height)
             self._tell_undo()
             self._after(None, final=True)
-
-    def picture_size(self) -> QSize:
-        """The size of :meth:`picture` in pixels."""
-        return QSize(self._drawing.sheet.width, self._drawing.sheet.height)
-
-    def picture(self) -> UInt8Image:
-        """``[height, width, 3]`` uint8 in the size that was asked for: what the network gets."""
-        return self._drawing.sheet.picture()
 
     def sheet(self) -> UInt8Image:
         """The drawing as it is kept, up to four times as fine: store this one, :meth:`set_picture` takes it exactly."""
@@ -134,6 +109,7 @@ class DrawCanvas(Canvas):
             if (before != drawing.sheet.pixels()).any():
                 drawing.history.clear()
                 self._tell_undo()
+            self._note_blank()
             self.update()
             return True
         self._done(before, None)
@@ -150,10 +126,6 @@ class DrawCanvas(Canvas):
         before = self._drawing.sheet.pixels().copy()
         self._drawing.write(self._drawing.bare())
         self._done(before, None)
-
-    def is_blank(self) -> bool:
-        """Whether nothing is drawn."""
-        return bool((self._drawing.sheet.pixels() == self._drawing.bare()).all())
 
     def set_palette(self, entries: Sequence[tuple[str, str]], paper: str = "") -> None:
         """Class colours ``(name, "#rrggbb")``: only these stand on the paper, no in-between ones.  Empty: any colour.
@@ -178,30 +150,17 @@ class DrawCanvas(Canvas):
         """The class colours, empty where any colour may be used."""
         return list(self._palette)
 
-    def set_onion(self, pixels: UInt8Image | None, opacity: float = 0.35, *, over: bool = False) -> None:
-        """Let a picture shine through the paper (or lie over it); it is only seen, never part of the drawing."""
-        self._onion = None if pixels is None or opacity <= 0 else (to_qimage(pixels), min(1.0, opacity), over)
-        self.update()
-
     # -- what is in the hand -----------------------------------------------------------------------------------
 
     def settings(self) -> Settings:
         """Tool, colours, sizes and switches (read; change them with the methods below)."""
         return self._drawing.settings
 
-    def tool(self) -> Tool:
-        """The tool in the hand."""
-        return self._drawing.settings.tool
-
     def set_tool(self, tool: str) -> None:
         """One of :data:`~studio.widgets.drawing.tools.TOOLS`.  Raises ValueError for another."""
         if tool not in TOOLS:
             raise ValueError(f"there is no tool {tool!r}")
         self._change(tool=tool)
-
-    def brush_size(self) -> float:
-        """The width of the tool's lines in picture pixels."""
-        return self._drawing.width() / self._drawing.sheet.detail
 
     def set_brush_size(self, width: float) -> None:
         """The width of the tool's lines in picture pixels (held within 0.4 % and half of the longer side)."""
@@ -232,11 +191,6 @@ class DrawCanvas(Canvas):
     def set_filled(self, on: bool) -> None:
         """Whether shapes are filled."""
         self._change(filled=on)
-
-    def show_size(self, on: bool) -> None:
-        """Show the ring of the brush in the middle, while its size is being set elsewhere."""
-        self._ringed = on
-        self.update()
 
     def _change(self, **values: object) -> None:
         settings = self._drawing.settings
@@ -277,6 +231,17 @@ class DrawCanvas(Canvas):
     def _tell_undo(self) -> None:
         self.undo_changed.emit()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self.lay_out_tools()
+        super().resizeEvent(event)
+
+    def lay_out_tools(self) -> None:
+        """Fit the bar of tools into the width, and the paper above it."""
+        height = self.tools.fit(self.width() - 16)
+        self._view.margins = (16.0, 32.0, 16.0, height + 14.0)  # one row: as beside it on the canvas of the result
+        self._lay_out()
+        self.tools.move((self.width() - self.tools.width()) // 2, self.height() - self.tools.height() - 10)
+
     # -- the hand ----------------------------------------------------------------------------------------------
 
     def _after(self, rect: QRect | None, *, final: bool) -> None:
@@ -287,6 +252,7 @@ class DrawCanvas(Canvas):
             self.update(self._on_screen(rect))
         if final:
             self._soon.stop()
+            self._note_blank()
             self.changed.emit(True)
         elif (rect is None or not rect.isEmpty()) and not self._soon.isActive():
             self._soon.start()
@@ -302,10 +268,13 @@ class DrawCanvas(Canvas):
             real = bool((before != drawing.sheet.pixels()).any())
         self._after(last, final=True)
         if real:
-            self.stroke_finished.emit(before[..., 2::-1].copy(), drawing.sheet.full())
+            self.stroke_finished.emit(to_rgb(before), drawing.sheet.full())
 
     def _begin(self, at: QPointF, pressure: float, *, erase: bool = False) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
+        if self._blank:
+            self._blank = False
+            self.update()
         self._after(self._drawing.begin(self.to_picture(at), pressure, erase=erase), final=False)
         self._point(at)
 
@@ -415,113 +384,6 @@ class DrawCanvas(Canvas):
             self.set_mirror(not self._drawing.settings.mirror)
         else:
             self.set_brush_size(self.brush_size() * (1.15 if key == Qt.Key.Key_BracketRight else 1 / 1.15))
-
-    # -- looks -------------------------------------------------------------------------------------------------
-
-    def has_image(self) -> bool:
-        return True
-
-    def image(self) -> UInt8Image | None:
-        return self.picture()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self.lay_out_tools()
-        super().resizeEvent(event)
-
-    def lay_out_tools(self) -> None:
-        """Fit the bar of tools into the width, and the paper above it."""
-        height = self.tools.fit(self.width() - 16)
-        self._view.margins = (16.0, 32.0, 16.0, height + 14.0)  # one row: as beside it on the canvas of the result
-        self._lay_out()
-        self.tools.move((self.width() - self.tools.width()) // 2, self.height() - self.tools.height() - 10)
-
-    def _on_screen(self, rect: QRect) -> QRect:
-        place, sheet = self._target(), self._drawing.sheet.rect()
-        fx, fy = place.width() / sheet.width(), place.height() / sheet.height()
-        spot = QRectF(rect.x() * fx, rect.y() * fy, rect.width() * fx, rect.height() * fy)
-        return spot.translated(place.topLeft()).toAlignedRect().adjusted(-2, -2, 2, 2)
-
-    def _tail_rect(self) -> QRect:
-        tail = self._drawing.tail()
-        if tail is None:
-            return QRect()
-        reach = tail[2] / 2 * self._view.scale + 2
-        box = QRectF(self.from_picture(tail[0]), self.from_picture(tail[1])).normalized()
-        return box.adjusted(-reach, -reach, reach, reach).toAlignedRect()
-
-    def _ring_radius(self) -> float:
-        if self.tool() == "fill" or (self.tool() in SHAPES and self._drawing.settings.filled):
-            return 0.0
-        return self.brush_size() / 2 * self._view.scale
-
-    def _point(self, at: QPointF | None) -> None:
-        reach = self._ring_radius() + 3
-        for place in (self._pointer, at):
-            if place is not None:
-                box = QRectF(place.x() - reach, place.y() - reach, 2 * reach, 2 * reach)
-                self.update(box.toAlignedRect())
-        self._pointer = at
-
-    def _show_cursor(self, at: QPointF) -> None:
-        super()._show_cursor(at)
-        if not self._space and self._press is None:
-            self.setCursor(Qt.CursorShape.CrossCursor)
-
-    def _read(self, at: QPointF | None) -> None:
-        """Paper has no readout."""
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.fillRect(event.rect(), QColor(Theme.DESK))
-        place = self._target()
-        painter.setPen(QPen(QColor(Theme.PAPER_LINE), 1))
-        painter.drawRect(place.adjusted(-0.5, -0.5, 0.5, 0.5))
-        self._draw_sheet(painter, place)
-        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        painter.save()
-        painter.setClipRect(place)
-        self._draw_tail(painter)
-        if self._onion is not None:
-            image, opacity, over = self._onion
-            if not over:
-                painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
-            painter.setOpacity(opacity)
-            painter.drawImage(place, image)
-        painter.restore()
-        if self._drawing.settings.mirror:
-            pen = QPen(Theme.colour(Theme.SECOND, 0.8), 1, Qt.PenStyle.DashLine)
-            painter.setPen(pen)
-            middle = place.center().x()
-            painter.drawLine(QPointF(middle, place.top()), QPointF(middle, place.bottom()))
-        draw_words(painter, self._caption, self.width(), plate=self._view.rect().top() < 28)
-        self._draw_brush(painter)
-        if self.drop_hint:
-            draw_drop_hint(painter, QRectF(self.rect()))
-        self.draw_ring(painter, QRectF(self.rect()), 0)
-
-    def _draw_brush(self, painter: QPainter) -> None:
-        radius = self._ring_radius()
-        middle = self._target().center() if self._ringed else self._pointer
-        if middle is not None and radius >= 1.5 and not self._space:
-            draw_brush_ring(painter, middle, radius)
-
-    def _draw_sheet(self, painter: QPainter, place: QRectF) -> None:
-        sheet = self._drawing.sheet
-        scale = place.width() * self.devicePixelRatioF() / sheet.image.width()
-        half = sheet.half() if scale <= 0.6 else None
-        image = sheet.image if half is None else half
-        smooth = scale < 1 or (scale < _BLOCKY and not sheet.pure)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, smooth)
-        painter.drawImage(place, image, QRectF(image.rect()))
-
-    def _draw_tail(self, painter: QPainter) -> None:
-        """The ink that is certain ends half a step behind the hand; the rest is shown, not kept."""
-        tail = self._drawing.tail()
-        if tail is not None and tail[0] != tail[1]:
-            pen = QPen(QColor(tail[3]), tail[2] * self._view.scale)
-            pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-            painter.setPen(pen)
-            painter.drawLine(self.from_picture(tail[0]), self.from_picture(tail[1]))
 
 
 _CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier

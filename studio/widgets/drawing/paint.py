@@ -26,6 +26,16 @@ def draw_words(painter: QPainter, text: str, width: int, *, plate: bool) -> None
     painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), shown)
 
 
+def draw_invitation(painter: QPainter, text: str, place: QRectF) -> None:
+    """What to do, faintly, in the middle of bare paper."""
+    painter.setPen(QColor(Theme.PAPER_OFF))
+    font = painter.font()
+    font.setPixelSize(Theme.TITLE)
+    painter.setFont(font)
+    flags = int(Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap)
+    painter.drawText(place.adjusted(16, 16, -16, -16), flags, text)
+
+
 def draw_brush_ring(painter: QPainter, middle: QPointF, radius: float) -> None:
     """The edge of the brush, seen on every colour."""
     painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -33,9 +33,19 @@ def bgrx(colour: str | QColor) -> Pixels:
 
 def to_bgrx(pixels: UInt8Image) -> Pixels:
     """``[H, W, 3]`` RGB as pixels of a sheet."""
-    made = np.full((*pixels.shape[:2], 4), 255, np.uint8)
-    made[..., :3] = pixels[..., 2::-1]
-    return made
+    return _of_image(to_qimage(pixels))
+
+
+def to_rgb(pixels: Pixels) -> UInt8Image:
+    """Pixels of a sheet as ``[H, W, 3]`` RGB (by way of Qt, several times as fast as turning the channels round)."""
+    height, width = pixels.shape[:2]
+    data = np.ascontiguousarray(pixels)
+    return from_qimage(QImage(data.data, width, height, 4 * width, QImage.Format.Format_RGB32))
+
+
+def _of_image(image: QImage) -> Pixels:
+    """A copy of the pixels of an RGB32 image."""
+    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4).copy()
 
 
 class _Reduced:
@@ -134,7 +144,7 @@ class Sheet:
         if image.size() != self.image.size():
             how = Qt.TransformationMode.FastTransformation if self.pure else Qt.TransformationMode.SmoothTransformation
             image = image.scaled(self.image.size(), Qt.AspectRatioMode.IgnoreAspectRatio, how)
-        made = to_bgrx(from_qimage(image))
+        made = _of_image(image.convertToFormat(QImage.Format.Format_RGB32))
         return nearest(made, self.palette) if self.pure else made
 
 

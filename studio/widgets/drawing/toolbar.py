@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from studio.widgets.drawing.drawcanvas import DrawCanvas
 
 _NOTCHES = 200
+_SIDE, _APART, _EDGE = 30, 8, 10
 _CHOSEN = Theme.blend(Theme.ACCENT, Theme.PAPER, 0.42).name()
 _HOVER = Theme.blend(Theme.PAPER_INK, Theme.PAPER, 0.08).name()
 _SHEET = f"""
@@ -151,16 +152,16 @@ class DrawBar(QWidget):
         self.setStyleSheet(_SHEET)
         self.setAccessibleName(self.tr("Drawing tools"))
         column = QVBoxLayout(self)
-        column.setContentsMargins(10, 4, 10, 4)
+        column.setContentsMargins(_EDGE, 4, _EDGE, 4)
         column.setSpacing(2)
         self.swatches = FlowBox(spacing=2)
         self.swatches.setAccessibleName(self.tr("Classes"))
         self.swatches.hide()
         self.classes: list[Swatch] = []
         column.addWidget(self.swatches)
-        self._rows = (QHBoxLayout(), QHBoxLayout())
+        self._rows = (QHBoxLayout(), QHBoxLayout(), QHBoxLayout())
         for row in self._rows:
-            row.setSpacing(8)
+            row.setSpacing(_APART)
             row.addStretch()
             row.addStretch()
             column.addLayout(row)
@@ -185,7 +186,7 @@ class DrawBar(QWidget):
         made = QToolButton(group)
         made.setIcon(_icon(icon_name))
         made.setIconSize(QSize(18, 18))
-        made.setFixedSize(30, 30)
+        made.setFixedSize(_SIDE, _SIDE)
         made.setText(name)
         made.setToolTip(tip)
         made.setAccessibleName(name)
@@ -251,13 +252,21 @@ class DrawBar(QWidget):
         self._more = self._group()
         tip = self.tr("Mirror (M): draw on both sides of the middle at once")
         self.mirror = self._button(self._more, "mirror", self.tr("Mirror"), tip, checkable=True)
+        self.fit_paper = self._button(self._more, "fit", self.tr("Fit"), self.tr("Show the whole paper (Ctrl+0)"))
         self.undo = self._button(self._more, "undo", self.tr("Undo"), self.tr("Undo the last stroke (Ctrl+Z)"))
         self.redo = self._button(self._more, "redo", self.tr("Redo"), self.tr("Do it again (Ctrl+Shift+Z)"))
         self.clear = self._button(self._more, "trash", self.tr("Clear"), self.tr("Fresh paper; can be undone"))
         self.mirror.clicked.connect(self._canvas.set_mirror)
+        self.fit_paper.clicked.connect(self._canvas.fit)
         self.undo.clicked.connect(self._canvas.undo)
         self.redo.clicked.connect(self._canvas.redo)
         self.clear.clicked.connect(self._canvas.clear)
+
+    def add_tool(self, icon_name: str, name: str, tip: str, *, checkable: bool = False) -> QToolButton:
+        """A button of the panel's own at the right end."""
+        made = self._button(self._more, icon_name, name, tip, checkable=checkable)
+        self._canvas.lay_out_tools()
+        return made
 
     # -- what is asked -----------------------------------------------------------------------------------------
 
@@ -335,24 +344,31 @@ class DrawBar(QWidget):
     def fit(self, room: int) -> int:
         """Lay out within ``room`` pixels of width; the height that this takes."""
         self._room = room
-        groups = (self._tools, self._ink, self._more)
-        wanted = sum(group.sizeHint().width() for group in groups) + 16 + 20
-        narrow = wanted > room
-        for group in groups:
-            for row in self._rows:
+        tools, ink, more = self._tools, self._ink, self._more
+        for rows in (
+            ((tools, ink, more),),
+            ((tools, more), (ink,)),
+            ((tools,), (ink, more)),
+            ((tools,), (ink,), (more,)),
+        ):
+            wide = max(sum(group.sizeHint().width() + _APART for group in row) - _APART for row in rows) + 2 * _EDGE
+            if wide <= room:
+                break
+        for row in self._rows:
+            for group in (tools, ink, more):
                 row.removeWidget(group)
-            row = self._rows[1 if narrow and group is self._ink else 0]
-            row.insertWidget(row.count() - 1, group)
-        wide = max(sum(g.sizeHint().width() for g in groups if not narrow or g is not self._ink) + 28, 120)
-        high = 30 * (2 if narrow else 1) + (2 if narrow else 0) + 8
+        for place, groups in zip(self._rows, rows, strict=False):
+            for group in groups:
+                place.insertWidget(place.count() - 1, group)
+        high = len(rows) * (_SIDE + 2) - 2 + 8
         if parts := self.classes:
             for part in parts:
                 part.set_named(True)
             full = self.swatches.sizeHint().width()
             for part in parts:
-                part.set_named(full <= 2 * (room - 20))
-            wide = min(room, max(wide, self.swatches.sizeHint().width() + 20))
-            high += self.swatches.heightForWidth(wide - 20) + 2
+                part.set_named(full <= 2 * (room - 2 * _EDGE))
+            wide = min(room, max(wide, self.swatches.sizeHint().width() + 2 * _EDGE))
+            high += self.swatches.heightForWidth(wide - 2 * _EDGE) + 2
         self.resize(min(room, wide), high)
         return high
 

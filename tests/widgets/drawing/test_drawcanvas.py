@@ -482,20 +482,35 @@ def test_the_ring_shows_the_size(canvas: DrawCanvas) -> None:
     assert (from_qimage(canvas.grab().toImage()) == bare)[100:400].all()
 
 
-@pytest.mark.parametrize("width", [900, 500, 380, 300])
-@pytest.mark.parametrize("classes", [0, 4, 16])
+@pytest.mark.parametrize("width", [900, 500, 380, 300, 220])
+@pytest.mark.parametrize("classes", [0, 16])
 def test_the_bar_of_tools_is_never_cut(canvas: DrawCanvas, themed, width: int, classes: int) -> None:  # type: ignore[no-untyped-def]
     canvas.set_palette([(f"class {i}", f"#{i * 9:02x}8040") for i in range(classes)])
     canvas.resize(width, 560)
     themed.processEvents()
     bar = canvas.tools
     assert canvas.rect().contains(bar.geometry())
-    parts = [*bar.buttons.values(), bar.shapes, bar.well, bar.slider, bar.mirror, bar.undo, bar.redo, bar.clear]
+    parts = [
+        *bar.buttons.values(),
+        bar.shapes,
+        bar.well,
+        bar.slider,
+        bar.mirror,
+        bar.fit_paper,
+        bar.undo,
+        bar.redo,
+        bar.clear,
+    ]
     parts += bar.classes
+    boxes = []
     for part in parts:
         assert part.isVisible()
         box = part.rect().translated(part.mapTo(bar, part.rect().topLeft()))
         assert bar.rect().contains(box), (part.accessibleName(), box, bar.rect())
+        assert part.width() >= min(part.sizeHint().width(), 24)
+        boxes.append(box)
+    assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.intersects(b)], "none over another"
+    for part in parts:
         assert part.accessibleName() and part.toolTip()
     bottom = at(canvas, 0, 128).y()
     assert bottom <= bar.y() + 1, "the whole paper is above it"
@@ -549,3 +564,23 @@ def test_a_stroke_ends_when_the_window_goes(canvas: DrawCanvas) -> None:
     assert len(ended) == 1
     move(canvas, at(canvas, 100, 90))
     assert canvas.picture()[60, 100, 0] == 255
+
+
+def test_bare_paper_invites(canvas: DrawCanvas) -> None:
+    bare = from_qimage(canvas.grab().toImage())
+    canvas.set_placeholder("Draw a face")
+    assert (from_qimage(canvas.grab().toImage()) != bare).any()
+    press(canvas, at(canvas, 5, 5))
+    middle = [int(v) for v in (at(canvas, 20, 20).y(), at(canvas, 120, 120).y())]
+    assert (from_qimage(canvas.grab().toImage()) == bare)[slice(*middle), 120:].all(), "gone with the first touch"
+    release(canvas, at(canvas, 5, 5))
+    canvas.undo()
+    assert (from_qimage(canvas.grab().toImage()) != bare)[slice(*middle)].any()
+
+
+def test_a_panel_adds_a_tool_of_its_own(canvas: DrawCanvas) -> None:
+    added = canvas.tools.add_tool("eye", "Onion skin", "Let the result shine through", checkable=True)
+    assert canvas.tools.rect().contains(added.mapTo(canvas.tools, added.rect().center()))
+    canvas.zoom_to(9)
+    canvas.tools.fit_paper.click()
+    assert canvas.is_fitted()
