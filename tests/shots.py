@@ -59,6 +59,7 @@ def _draw(options: argparse.Namespace, sizes: list[tuple[int, int]]) -> int:
         "mix": mix,
         "style": style,
         "morph": morph,
+        "translate": translate,
         "library": library,
     }
     if options.dialogs or "dialogs" in options.panel:
@@ -254,6 +255,79 @@ def style(window: Any) -> Iterator[str]:
     window.run_action("style.mode")
     settle(app, window)
     yield "pass"
+
+
+def translate(window: Any) -> Iterator[str]:
+    """Blank paper, a face of ten strokes, a tracing, a picture with its attributes, there and back, larger."""
+    from PySide6.QtWidgets import QApplication
+
+    app: Any = QApplication.instance()
+    window.show_panel("translate")
+    panel = window.panel
+    settle(app, window)
+    window.notices.clear()
+    yield "first"
+    draw_face(panel.paper.canvas)
+    settle(app, window)
+    panel.doing.rested()
+    settle(app, window)
+    yield ""
+    panel.tracing.take(_landscape(), "hills")
+    settle(app, window)
+    window.notices.clear()
+    yield "trace"
+    panel.tracing.remove()
+    panel.folder.section.set_open(True)
+    panel.set_mode("picture")
+    settle(app, window)
+    window.notices.clear()
+    yield "picture"
+    panel.canvas.set_mode("wipe")
+    yield "wipe"
+    panel.canvas.set_mode("single")
+    panel.masks.take(0)
+    settle(app, window)
+    yield "mask"
+    panel.masks.leave()
+    panel.cycle()
+    panel.cycling.look("lost")
+    settle(app, window)
+    yield "cycle"
+    panel.cycle()
+    if (many := next((c for c in window.of_role("translator") if c.hyper.get("c_dim")), None)) is not None:
+        panel.accept_model(many)
+        settle(app, window)
+        yield "labels"
+    panel.set_mode("enlarge")
+    settle(app, window)
+    yield "enlarge"
+
+
+def draw_face(paper: Any) -> None:
+    """A smiling face of ten strokes, as a newcomer draws it."""
+    import math
+
+    from PySide6.QtCore import QPointF
+
+    from tests.widgets.hands import drag
+
+    side = paper.picture().shape[0]
+
+    def stroke(*points: tuple[float, float]) -> None:
+        drag(paper, [paper.from_picture(QPointF(x * side, y * side)) for x, y in points])
+
+    def arc(x: float, y: float, rx: float, ry: float, start: float, end: float) -> list[tuple[float, float]]:
+        turns = [math.radians(start + (end - start) * i / 16) for i in range(17)]
+        return [(x + rx * math.cos(t), y + ry * math.sin(t)) for t in turns]
+
+    stroke(*arc(0.5, 0.5, 0.36, 0.36, -90, 90))
+    stroke(*arc(0.5, 0.5, 0.36, 0.36, 90, 270))
+    for eye in (0.38, 0.62):
+        stroke(*arc(eye, 0.43, 0.03, 0.05, 0, 180))
+        stroke(*arc(eye, 0.43, 0.03, 0.05, 180, 360))
+        stroke((eye - 0.06, 0.31), (eye, 0.29), (eye + 0.06, 0.31))
+    stroke(*arc(0.5, 0.54, 0.2, 0.17, 20, 160))
+    stroke((0.5, 0.5), (0.49, 0.54))
 
 
 def _until(app: Any, done: Callable[[], bool]) -> None:

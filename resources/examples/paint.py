@@ -2,7 +2,7 @@
 
 Everything comes from formulas and fixed seeds; only ``portrait`` starts from a picture of the embedded generator.
 Writes ``content_NAME.jpg`` or ``style_NAME.jpg`` beside this file, and ``index.json``: what they are called and which
-go well together.
+go well together.  For translators ``translate_NAME.png``, and ``translate.json``: to which models they belong.
 """
 
 from __future__ import annotations
@@ -35,6 +35,17 @@ PICTURES: tuple[dict[str, Any], ...] = (
     {"name": "panels", "kind": "style", "title": "Red, yellow, blue", "pairs": ["portrait", "fruit"]},
 )
 """In the order in which a panel shows them."""
+TRANSLATE: tuple[dict[str, Any], ...] = (
+    {"file": "translate_flat.png", "title": "A flat face", "models": ["emoji_to_3d"]},
+    {"file": "translate_ball.png", "title": "A round face", "models": ["emoji_to_flat"]},
+    {
+        "file": "portrait_source.png",
+        "title": "A cartoon portrait",
+        "models": ["portrait", "personas_to_toon", "toon_to_personas", "any"],
+    },
+    {"file": "translate_small.png", "title": "A small lake", "models": ["upscaler"]},
+)
+"""What Translate begins with: "upscaler" for enlarging, "any" for models that none was made for."""
 QUALITY = {"dots": 80, "swirls": 84}
 """Of JPEG, where the usual 88 makes a large file."""
 
@@ -54,8 +65,20 @@ def paint(name: str) -> NDArray[np.uint8]:
     return to_bytes(importlib.import_module(f"painting.{name}").paint())
 
 
+def paint_translate() -> None:
+    """The pictures for translators: two faces, and a lake that asks to be larger."""
+    from painting import faces
+
+    Image.fromarray(to_bytes(faces.flat())).save(HERE / "translate_flat.png", optimize=True)
+    Image.fromarray(to_bytes(faces.ball())).save(HERE / "translate_ball.png", optimize=True)
+    small = Image.fromarray(paint("lake")).resize((240, 180), Image.Resampling.LANCZOS)
+    small.save(HERE / "translate_small.png", optimize=True)
+
+
 def main(names: list[str]) -> None:
-    """Paint and save those named, or all."""
+    """Paint and save those named ("translate" for the small ones), or all."""
+    if not names or "translate" in names:
+        paint_translate()
     for picture in PICTURES:
         if names and picture["name"] not in names:
             continue
@@ -63,6 +86,7 @@ def main(names: list[str]) -> None:
         Image.fromarray(paint(picture["name"])).save(path, quality=QUALITY.get(picture["name"], 88), optimize=True)
         sys.stdout.write(f"{path.name}: {path.stat().st_size // 1024} KB\n")
     (HERE / "index.json").write_text(json.dumps(index(), indent=1) + "\n", encoding="utf-8")
+    (HERE / "translate.json").write_text(json.dumps({"pictures": TRANSLATE}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

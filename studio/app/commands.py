@@ -212,6 +212,22 @@ class Commands(QObject):
             canvas.set_mode("wipe")
             self._window.refresh_soon()
 
+    def enlarge_current(self) -> None:
+        """The picture in front becomes larger in Translate."""
+        self._task("enlarge")
+
+    def translate_current(self) -> None:
+        """The picture in front goes into another world in Translate."""
+        self._task("picture")
+
+    def _task(self, task: str) -> None:
+        picture, title = self._window.current_picture(), self._window.picture_title()
+        if picture is not None:
+            self._window.show_panel("translate")
+            panel = self._window.panel
+            if panel is None or not panel.accept_task(task, picture[0], title):
+                self._window.notify(self.tr("This workspace has no use for a picture."))
+
     # Pictures of the history ---------------------------------------------------------------------------------
 
     def bookmark_current(self) -> None:

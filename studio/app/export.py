@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -12,6 +13,9 @@ import numpy as np
 from studio.base.steps import UInt8Image
 from studio.project.assets import AssetStore
 from studio.project.session import Session
+
+if TYPE_CHECKING:
+    from studio.engine.results import Picture
 
 FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WebP", "tiff": "TIFF"}
 LOSSY = frozenset({"jpg", "webp"})
@@ -56,14 +60,23 @@ def write(
     session: Session,
     assets: AssetStore,
     options: ExportOptions,
+    result: Picture | None = None,
 ) -> Path:
-    """Write one picture (not the UI thread).  PNG carries its recipe; returns the path that was written."""
+    """Write one picture (not the UI thread).  PNG carries its recipe; returns the path that was written.
+
+    ``result``: where the picture comes from when it holds more than these 8 bits (16 bits, the profile of its source),
+    which is kept where the size is and the format can.
+    """
+    from studio.media.carrying import save_like
     from studio.media.images import save_image
     from studio.project.recipes import recipe_for, to_text
 
     text = None
     if options.recipe and options.format == "png" and request is not None:
         text = to_text(recipe_for(request, session, assets))  # type: ignore[arg-type]
+    if result is not None and options.scale == 1 and (result.deep is not None or result.icc is not None):
+        save_like(path, pixels, deep=result.deep, icc=result.icc, recipe=text, quality=options.quality)
+        return path
     save_image(path, enlarged(pixels, options.scale, options.smooth), recipe=text, quality=options.quality)
     return path
 

@@ -22,6 +22,7 @@ from studio.widgets.pictures import to_qimage
 
 if TYPE_CHECKING:
     from studio.app.window import MainWindow
+    from studio.engine.results import Picture
 
 
 class Exporter(QObject):
@@ -90,12 +91,19 @@ class Exporter(QObject):
             self._folder = tempfile.TemporaryDirectory(prefix="studio-drag-", ignore_cleanup_errors=True)
         path = export.free_path(Path(self._folder.name), export.file_name(title, "png"))
         document = self._window.document
-        return export.write(path, pixels, request, document.session, document.assets, ExportOptions())
+        result = self._result_of(pixels)
+        return export.write(path, pixels, request, document.session, document.assets, ExportOptions(), result)
 
     def drag_current(self) -> Path | None:
         """:meth:`drag_file` of the picture in front."""
         picture = self._window.current_picture()
         return None if picture is None else self.drag_file(picture[0], picture[1], self._window.picture_title())
+
+    def _result_of(self, pixels: UInt8Image) -> Picture | None:
+        """The result that these pixels belong to, when the workspace in front has it still."""
+        panel = self._window.panel
+        result = panel.current_result() if panel is not None else None
+        return result if result is not None and result.image is pixels else None
 
     def close(self) -> None:
         """Remove the dragged files."""
@@ -106,8 +114,9 @@ class Exporter(QObject):
     def _write(self, path: Path, picture: tuple[UInt8Image, msgspec.Struct], options: ExportOptions) -> None:
         document = self._window.document
         session, assets = document.session, document.assets
+        result = self._result_of(picture[0])
         self._lane.submit(
-            lambda: export.write(path, picture[0], picture[1], session, assets, options),
+            lambda: export.write(path, picture[0], picture[1], session, assets, options, result),
             lambda written: self._window.notify(
                 self.tr("Exported as “{name}”.").format(name=written.name), good=True, reveal=written
             ),

@@ -88,7 +88,9 @@ class Intake(QObject):
         elif drop.recipe is not None:
             self.restore(drop.recipe, drop.title)
         elif drop.pixels is not None:
-            self._picture(drop.pixels, drop.title)
+            panel = self._window.panel
+            if drop.path is None or panel is None or not panel.accept_file(drop.path, drop.title):
+                self._picture(drop.pixels, drop.title)
         elif drop.kind == "model" and drop.path is not None:
             self._window.models.import_files([drop.path])
         elif drop.kind == "directions" and drop.path is not None:

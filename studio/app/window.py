@@ -349,6 +349,8 @@ class MainWindow(QMainWindow):
 
     def picture_title(self) -> str:
         """A short name of the picture in front: "seed 4127"."""
+        if self.panel is not None and (own := self.panel.picture_title()):
+            return own
         picture = self.current_picture()
         latent = getattr(picture[1], "latent", None) if picture else None
         return describe(latent, language.say) if latent is not None else self.tr("picture")

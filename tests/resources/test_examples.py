@@ -66,3 +66,14 @@ def test_script_paints_the_shipped_picture(script: ModuleType) -> None:
     assert painted.shape == shipped.shape
     assert np.abs(painted - shipped).mean() < 3, "JPEG costs about 1 of 255"
     assert (script.paint("panels") == painted.astype(np.uint8)).all(), "the same every time"
+
+
+def test_pictures_for_translators_are_there_and_small(script: ModuleType) -> None:
+    listed = json.loads((EXAMPLES / "translate.json").read_text("utf-8"))["pictures"]
+    assert listed == list(script.TRANSLATE)
+    for entry in listed:
+        path = EXAMPLES / entry["file"]
+        assert entry["models"] and entry["title"]
+        with Image.open(path) as image:
+            assert max(image.size) <= 256 and path.stat().st_size < 90_000
+    assert sum("any" in entry["models"] for entry in listed) == 1, "one for models that none was made for"

@@ -32,7 +32,7 @@ TILED = 2_500_000
 class Doing(Part):
     """``picture``: what was made last, its request, and the whole result."""
 
-    keys = frozenset({"picture", "full"})
+    keys = frozenset({"live", "full"})
 
     def __init__(self, panel: TranslatePanel) -> None:
         super().__init__(panel)
@@ -74,7 +74,7 @@ class Doing(Part):
     def _send(self, request: msgspec.Struct) -> None:
         clock = QElapsedTimer()
         clock.start()
-        job = self.panel.live(request, "picture")
+        job = self.panel.live(request, "live")
         self._asked = {at: asked for at, asked in self._asked.items() if self.panel.owns(at)}
         self._asked.setdefault(job, (clock, request))
 
@@ -84,13 +84,13 @@ class Doing(Part):
 
     def shows(self, request: msgspec.Struct) -> bool:
         """Whether the picture at hand is that of a request, or the same in full."""
-        if self.picture is None:
-            return False
-        return self.picture[1] in (request, self.panel.request(full=True))
+        return self.picture is not None and self.picture[1] in (request, self.panel.request(full=True))
 
     def whole(self) -> bool:
         """Whether the picture at hand is what the session asks for in full."""
-        return self.picture is not None and self.picture[1] == self.panel.request(full=True)
+        if self.picture is None or (self.panel.state.mode == "draw" and self.panel.paper.source() is not None):
+            return False  # a frame on its way is no recipe
+        return bool(self.picture[1] == self.panel.request(full=True))
 
     def forget(self) -> None:
         """What failed may succeed now (models came, a picture was found)."""

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TEXTS = ("A flat face", "A cartoon portrait", "A portrait of another hand", "A small picture")
-"""The titles in ``resources/examples/index.json`` under "translate", for the translation files."""
+TEXTS = ("A flat face", "A round face", "A cartoon portrait", "A small lake")
+"""The titles in ``resources/examples/translate.json``, for the translation files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ def examples() -> tuple[Example, ...]:
     """Every example that is there, in order."""
     root = home()
     try:
-        entries = json.loads((root / "index.json").read_text(encoding="utf-8")).get("translate", [])
+        entries = json.loads((root / "translate.json").read_text(encoding="utf-8"))["pictures"]
     except OSError:
         return ()
-    except (ValueError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         log.warning("the list of example pictures cannot be read: %s", error)
         return ()
     return tuple(found for entry in entries if (found := _example(root, entry)) is not None)

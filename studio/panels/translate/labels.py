@@ -182,6 +182,7 @@ class Labelling(Part):
             0.0,
             0.02,
             2,
+            center=0.0,
             tip=self.tr("0: without. 1: with. Beyond: more than the model ever saw. Double-click: as it was read."),
         )
         slider.value_changed.connect(lambda v, final: self._set({index: v}, f"label{index}", final))

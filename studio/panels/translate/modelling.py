@@ -133,7 +133,7 @@ class Modelling(Part):
                 self.tr("Shows what comes back, and what was lost on the way") + f" ({a} → {b} → {a})"
             )
             self.way.set_current(state.way)
-        others = [] if enlarging or models.there is None or self.has_partner() else self._others(models.there)
+        others = [] if enlarging or models.there is None else self._others(models.there)
         self.return_row.setVisible(bool(others))
         if others:
             with QSignalBlocker(self.back):
@@ -144,7 +144,9 @@ class Modelling(Part):
                 self.back.setCurrentIndex(max(0, self.back.findData(state.back)))
 
     def _others(self, there: ModelCard) -> list[ModelCard]:
-        """What may lead back: it takes what the first makes, and makes what the first takes."""
+        """What may lead back, for a model of one's own: it takes what the first makes, and makes what that takes."""
+        if there.embedded or has(there, "c_dim") or self.has_partner():
+            return []
         ends = (there.hyper.get("in_channels"), there.hyper.get("out_channels"))
         return [
             card

@@ -75,6 +75,7 @@ class Paper(Part):
         self._frame: str | None = None
         """What is on the paper while the session does not have it yet; "": nothing; None: the session has it."""
         self._frames: set[str] = set()
+        self._kept: set[str] = set()
         self._commits: dict[int, tuple[str, dict[str, Any], UInt8Image | None]] = {}
         self._shown: str | None = None
         self._palette: list[tuple[str, str]] = []
@@ -217,7 +218,7 @@ class Paper(Part):
 
     def _let_go(self, sha: str) -> None:
         """Frames that were only on the way need not stay in memory."""
-        for old in self._frames - {sha}:
+        for old in self._frames - {sha} - self._kept:
             self.studio.assets.drop(old)
         self._frames = {sha}
 
@@ -259,13 +260,16 @@ class Paper(Part):
     def result(self, key: str, job: int, request: Any, result: Any) -> None:
         text, more, sheet = self._commits.pop(job)
         if sheet is not None:
+            self._kept.add(result)
             self.panel.bank.put(result, sheet)
         self._shown = result
         if not self.busy():
             self._frame = None if self.panel.tracing.below() is None or more else self._frame
         state: TranslateState = self.panel.state
         if state.drawing != result or more:
-            self.panel.edit(text, "", True, drawing=result, **more)
+            # No result yet: another stroke may follow.  What the hand rests on becomes one.
+            self.panel.doing.rest.start()
+            self.panel.change(text, drawing=result, **more)
 
     def failed(self, key: str, job: int, error: StudioError) -> bool:
         return False

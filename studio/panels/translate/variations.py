@@ -28,7 +28,7 @@ class Varying(Part):
     def __init__(self, panel: TranslatePanel) -> None:
         super().__init__(panel)
         tr = self.tr
-        self.section = Section(tr("Variations"), tr("dropout seeds · click to adopt"))
+        self.section = Section(tr("Variations"), tr("click to adopt"))
         self.off = ChipRow([("off", tr("off"))], False, name=tr("Variation"))
         self.off.chip("off").setToolTip(tr("No dropout: always the same picture"))
         self.more = self.section.add_action(tr("others"), self.others, tr("Eight other seeds"))
@@ -48,7 +48,7 @@ class Varying(Part):
         at = -1 if state.look.seed is None else state.look.seed - state.first_seed
         self.grid.set_selected(divmod(at, COLUMNS) if 0 <= at < SEEDS else None)
         self.off.set_checked(["off"] if state.look.seed is None else [])
-        hint = self.tr("dropout seeds · click to adopt")
+        hint = self.tr("click to adopt")
         self.section.set_hint(hint if state.look.seed is None else self.tr("seed {0}").format(state.look.seed))
         if self.wanted() != self._shown:
             self.grid.set_stale()
