@@ -91,6 +91,8 @@ def build(part: str = "all"):  # type: ignore[no-untyped-def]
     from studio.base.errors import ModelError
     from studio.widgets.canvas import Canvas
     from studio.widgets.chips import ChipRow
+    from studio.widgets.drawing.drawcanvas import DrawCanvas
+    from studio.widgets.drawing.stage import SplitStage
     from studio.widgets.empty import DropArea, EmptyState
     from studio.widgets.filmstrip import FilmStrip
     from studio.widgets.jobstrip import JobStrip
@@ -128,6 +130,17 @@ def build(part: str = "all"):  # type: ignore[no-untyped-def]
     side.set_compare(pictures[8])
     side.set_mode("side")
     left.addWidget(side, 2)
+    paper, result = DrawCanvas(), Canvas()
+    paper.set_size(128, 128)
+    paper.set_palette([("background", "#ffffff"), ("skin", "#f2b48c"), ("hair", "#5a3a22"), ("clothes", "#44aa66")])
+    paper.set_picture(pictures[5][..., :3])
+    result.set_image(pictures[5])
+    result.set_compare(paper.picture(), "drawn", "made")
+    result.set_mode("lens")
+    result.set_lens_factor(2)
+    stage = SplitStage(paper, result)
+    stage.set_captions("draw here", "live · 31 ms")
+    left.addWidget(stage, 4)
     board = LayerBoard()
     names = ["Seed 12", "Seed 905", "My photo", "Blend 3"]
     sources = [
@@ -323,7 +336,15 @@ def build(part: str = "all"):  # type: ignore[no-untyped-def]
     )
     window.setWindowTitle("Widgets")
     if part != "all":
-        return {"canvas": canvas, "board": board, "explore": explore, "mix": mix, "strip": strip, "jobs": jobs}[part]
+        return {
+            "canvas": canvas,
+            "board": board,
+            "explore": explore,
+            "mix": mix,
+            "strip": strip,
+            "jobs": jobs,
+            "stage": stage,
+        }[part]
     return window
 
 
