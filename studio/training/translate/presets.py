@@ -62,6 +62,7 @@ CYCLEGAN: dict[str, Preset] = {
             "critic_layers": 4,
             "lr": 5e-4,
             "lr_critic": 3e-4,
+            "identity_weight": 0.4,
             "identity_every": 2,
             "least_scale": 0.95,
         },
