@@ -148,11 +148,28 @@ def averaged(x: Tensor, size: Size) -> Tensor:
 
 def to_network(canvas: Canvas, channels: int, device: str) -> Tensor:
     """What a translator is given: ``[1, channels, H, W]`` float32 in [-1, 1]; one channel is the light."""
-    x = torch.empty(1, channels, *canvas.size)
+    return (channels_of(canvas.shown(), channels) * 2.0 - 1.0).to(device)
+
+
+def to_pixels(canvas: Canvas, channels: int) -> npt.NDArray[Any]:
+    """The same as ``[H, W, channels]`` uint8, or uint16 where the file had 16 bits."""
+    if channels == 3 and not canvas.alpha and canvas.planes is None:
+        return canvas.values
+    most = 65535 if canvas.deep else 255
+    out = np.empty((*canvas.size, channels), np.uint16 if canvas.deep else np.uint8)
     for top, bottom in strips(canvas.size):
-        seen = canvas.shown(top, bottom)
-        x[:, :, top:bottom] = channels_of(seen, channels) * 2.0 - 1.0
-    return x.to(device)
+        out[top:bottom] = rounded(channels_of(canvas.shown(top, bottom), channels), most)
+    return out
+
+
+def unit(made: Tensor | npt.NDArray[Any], top: int = 0, bottom: int | None = None) -> Tensor:
+    """Rows of what a network made, a tensor in [-1, 1] or pixels, as colours ``[1, 3, rows, W]`` in [0, 1]."""
+    if isinstance(made, Tensor):
+        y = ((made[:, :, top:bottom].float() + 1.0) * 0.5).clamp_(0.0, 1.0)
+    else:
+        scale = np.float32(1.0 / np.iinfo(made.dtype).max)
+        y = torch.from_numpy(np.multiply(made[top:bottom].transpose(2, 0, 1)[None], scale, dtype=np.float32))
+    return channels_of(y, 3)
 
 
 def channels_of(x: Tensor, channels: int) -> Tensor:
@@ -195,16 +212,17 @@ class Outcome:
             if target is None:
                 continue
             place = target[top : top + h, left : left + w]
-            place[..., :3] = _rounded(colours, most)
+            place[..., :3] = rounded(colours, most)
             if target.shape[2] == 4:
-                place[..., 3:] = most if alpha is None else _rounded(alpha, most)
+                place[..., 3:] = most if alpha is None else rounded(alpha, most)
 
     def picture(self, info: dict[str, Any]) -> Picture:
         """The whole."""
         return Picture(self.image, info, deep=self.deep, icc=self._icc)
 
 
-def _rounded(x: Tensor, most: int) -> npt.NDArray[Any]:
+def rounded(x: Tensor, most: int) -> npt.NDArray[Any]:
+    """``[1, C, h, w]`` in [0, 1] as whole numbers ``[h, w, C]`` from 0 to ``most``."""
     values = (x[0].detach().float().clamp(0.0, 1.0) * most + 0.5).to(torch.int32 if most > 255 else torch.uint8)
     made: npt.NDArray[Any] = values.permute(1, 2, 0).cpu().numpy()
     return made

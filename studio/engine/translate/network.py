@@ -8,34 +8,44 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from studio.base.errors import ModelError
-from studio.base.steps import Progress, Steps
+from studio.base.steps import Steps
 from studio.checkpoints.card import ModelCard
 from studio.engine.context import Context
 from studio.engine.stepping import without_gradients
-from studio.engine.style.needs import SHARE, available
-from studio.engine.translate.canvas import Canvas, to_network
+from studio.engine.style.needs import available
+from studio.engine.translate.canvas import Canvas, to_network, to_pixels
 from studio.engine.translate.labels import labels_for
-from studio.nets.roles import Translator
 from studio.project.base import Precision
 from studio.project.translate import TranslateLook
 
-WHOLE = 1024
-"""Pictures up to this side go through in one piece: no step takes long, and one pass is the fastest."""
+TILE = 512
 SMALLEST = 128
+"""Sides of tiles in px: a step of one takes some tenths of a second."""
+SMALL = 1 << 21
+"""Pixels up to which a picture travels as floating point."""
+ROOM = (1 << 28, 8 << 30)
+"""Bytes for the activations of large pictures, at least and at most; what exceeds them goes to a file."""
+ROOM_SHARE = 0.4
+"""Of the memory that is free now."""
 ALIVE = 4.0
-"""Times the largest activation: what a pass holds at once, skips of a U-Net included."""
+"""Times the largest activation: what a pass holds at once."""
 PROBE = 64
+
+Made = Tensor | npt.NDArray[Any]
+"""A picture ``[N, C, H, W]`` in [-1, 1], or a large one as pixels ``[H, W, C]``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ready:
     """A translator and what one request asks of it."""
 
-    net: Translator
+    net: Any
+    """A :class:`studio.nets.roles.Translator` with ``translate_steps``."""
     card: ModelCard
     device: str
     statistics: float
@@ -57,27 +67,25 @@ class Ready:
             told["seed"] = self.seed
         return told
 
-    def input(self, canvas: Canvas) -> Tensor:
+    def input(self, canvas: Canvas) -> Made:
         """The picture as this network takes it."""
-        return to_network(canvas, self.net.in_channels, self.device)
+        if canvas.size[0] * canvas.size[1] <= SMALL:
+            return to_network(canvas, self.net.in_channels, self.device)
+        return to_pixels(canvas, self.net.in_channels)
 
-    def run(self, x: Tensor, tile: int) -> Steps[Tensor]:
-        """``[1, C, H, W]`` in [-1, 1] through the network, ``[1, C', H, W]``; none of its steps has gradients."""
-        net: Any = self.net
-        if max(x.shape[2:]) <= tile or not hasattr(net, "translate_steps"):
-            y: Tensor = self.now(x)
-            yield Progress(1, 1, "Translating")
-            return y
-        steps = net.translate_steps(x, self.statistics, self.seed, self.labels, tile=tile)
-        y = yield from without_gradients(steps)
-        return y
+    def run(
+        self, ctx: Context, x: Made, tile: int, *, seeds: Sequence[int] = (), labels: Tensor | None = None
+    ) -> Steps[Made]:
+        """Through the network, to the same kind of picture; none of the steps has gradients.
 
-    def now(self, x: Tensor, *, seeds: Sequence[int] = (), labels: Tensor | None = None) -> Tensor:
-        """The same in one step, for one or several pictures; with a dropout seed or labels for each."""
+        ``seeds`` and ``labels`` in place of the request's, one for each of several pictures.
+        """
         seed: int | Sequence[int] | None = seeds or self.seed
-        with torch.no_grad():
-            y: Tensor = self.net.translate(x, self.statistics, seed, self.labels if labels is None else labels)
-            return y
+        labels = self.labels if labels is None else labels
+        room = int(min(max(ROOM_SHARE * available(self.device), ROOM[0]), ROOM[1]) / ctx.parts)
+        steps = self.net.translate_steps(x, self.statistics, seed, labels, tile=tile, room=room)
+        made: Made = yield from without_gradients(steps)
+        return made
 
 
 def open_translator(ctx: Context, sha: str, look: TranslateLook, precision: Precision | None = None) -> Ready:
@@ -92,7 +100,7 @@ def open_translator(ctx: Context, sha: str, look: TranslateLook, precision: Prec
             "None came with this installation.",
             "Drop a model file on the window: pix2pix, CycleGAN, CUT or StarGAN.",
         )
-    net = cast(Translator, ctx.network(card, ("translator",), precision))
+    net = ctx.network(card, ("translator",), precision)
     advised = card.hyper.get("statistics", 1.0) if look.statistics is None else look.statistics
     labels = labels_for(card.label_groups, int(net.c_dim), look.labels)
     return Ready(
@@ -105,13 +113,9 @@ def open_translator(ctx: Context, sha: str, look: TranslateLook, precision: Prec
     )
 
 
-def tile_for(ctx: Context, ready: Ready, asked: int = 0) -> int:
-    """The side of tiles in px: as asked for, else :data:`WHOLE`, or less where memory is short."""
-    side = asked or WHOLE
-    if not asked:
-        room = SHARE * available(ctx.device)
-        need = bytes_per_pixel(ready.net, ready.net.in_channels)
-        side = min(side, int(math.sqrt(room / max(need, 1.0))))
+def tile_for(ctx: Context, asked: int = 0) -> int:
+    """The side of tiles in px: as asked for, smaller after memory ran out."""
+    side = asked or TILE
     return max(min(SMALLEST, side), int(side / math.sqrt(ctx.parts)))
 
 

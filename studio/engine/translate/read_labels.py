@@ -14,9 +14,9 @@ from studio.engine.context import Context
 from studio.engine.explore.draw import milliseconds
 from studio.engine.registry import operation
 from studio.engine.results import Labels
-from studio.engine.translate.canvas import open_canvas
+from studio.engine.translate.canvas import open_canvas, to_network
 from studio.engine.translate.labels import Group, groups_of
-from studio.engine.translate.network import Ready, open_translator
+from studio.engine.translate.network import Ready, open_translator, tile_for
 from studio.project.translate import ReadLabels, TranslateLook
 
 AT_ONCE = 8
@@ -48,7 +48,7 @@ def read_labels(ctx: Context, request: ReadLabels) -> Steps[Labels]:
         )
     home = int(ready.card.hyper.get("size", 0) or HOME)
     canvas = open_canvas(ctx, request.picture, min(request.size or home, LARGEST))
-    x = ready.input(canvas)
+    x = to_network(canvas, ready.net.in_channels, ready.device)
     measured: dict[Values, float] = {}
     best: Values = tuple(ready.labels[0].tolist())
     groups = groups_of(ready.card.label_groups, int(ready.net.c_dim))
@@ -116,6 +116,8 @@ def _measure(
     for start in range(0, len(missing), each):
         some = missing[start : start + each]
         yield Progress(start, len(missing), "Reading the picture" if turn == 0 else "Reading it again")
-        y = ready.now(x.expand(len(some), -1, -1, -1), labels=torch.tensor(some, device=x.device))
+        given = x.expand(len(some), -1, -1, -1)
+        y = yield from ready.run(ctx, given, tile_for(ctx), labels=torch.tensor(some, device=x.device))
+        assert isinstance(y, Tensor)
         change = (y - x).abs().mean(dim=(1, 2, 3)) * 0.5
         measured.update(zip(some, change.tolist(), strict=True))

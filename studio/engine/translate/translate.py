@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from typing import Any
 
@@ -14,18 +13,28 @@ from studio.base.errors import StudioError
 from studio.base.steps import Preview, Progress, Steps, UInt8Image
 from studio.engine.context import Context
 from studio.engine.explore.draw import milliseconds
-from studio.engine.pictures import fitted, to_uint8
+from studio.engine.pictures import fitted
 from studio.engine.registry import operation
 from studio.engine.results import CycleResult, Picture, Pictures
 from studio.engine.translate.blend import Look
-from studio.engine.translate.canvas import Canvas, Outcome, averaged, channels_of, open_canvas, strips
-from studio.engine.translate.network import Ready, open_translator, tile_for
+from studio.engine.translate.canvas import (
+    Canvas,
+    Outcome,
+    averaged,
+    channels_of,
+    open_canvas,
+    rounded,
+    strips,
+    unit,
+)
+from studio.engine.translate.network import Made, Ready, open_translator, tile_for
 from studio.project.base import Precision
 from studio.project.translate import Cycle, Translate, TranslateLook, Variations
 
 AT_ONCE = 4
 """Variations of a small picture that go through together."""
-SMALL = 256
+TOGETHER = 256
+"""Pixels on the longer side up to which they do."""
 
 
 @operation(Translate, parts=True, doing="Translating the picture")
@@ -37,15 +46,14 @@ def translate_picture(ctx: Context, request: Translate) -> Steps[Picture]:
     """
     started = time.perf_counter()
     ready, canvas = _opened(ctx, request)
-    tile = tile_for(ctx, ready, request.tile)
-    y = yield from ready.run(ready.input(canvas), tile)
+    tile = tile_for(ctx, request.tile)
+    made = yield from ready.run(ctx, ready.input(canvas), tile)
     blended = Look(ctx, request.look, canvas.size)
     outcome = Outcome(canvas.size, alpha=canvas.alpha, deep=canvas.deep, icc=canvas.icc)
     pieces = strips(canvas.size)
     for done, (top, bottom) in enumerate(pieces):
         with torch.no_grad():
-            made = blended.apply(_unit(y[:, :, top:bottom]), canvas, top, bottom)
-            outcome.put(made, canvas.part(top, bottom)[1], top)
+            outcome.put(blended.apply(unit(made, top, bottom), canvas, top, bottom), canvas.part(top, bottom)[1], top)
         if len(pieces) > 1:
             yield Progress(done + 1, len(pieces), "Putting the picture together")
     used = tile if max(canvas.size) > tile else 0
@@ -59,11 +67,6 @@ def _opened(ctx: Context, request: Translate | Cycle | Variations) -> tuple[Read
     return open_translator(ctx, request.model, request.look, precision), canvas
 
 
-def _unit(y: Tensor) -> Tensor:
-    """What a network made, ``[N, 1|3, H, W]`` in [-1, 1], as colours in [0, 1]."""
-    return channels_of(((y.float() + 1.0) * 0.5).clamp_(0.0, 1.0), 3)
-
-
 @operation(Cycle, parts=True, doing="Translating there and back")
 def cycle(ctx: Context, request: Cycle) -> Steps[CycleResult]:
     """There with ``model``, back with ``back``, and where the way there and back lost something.
@@ -74,25 +77,35 @@ def cycle(ctx: Context, request: Cycle) -> Steps[CycleResult]:
     there, canvas = _opened(ctx, request)
     plain = TranslateLook(statistics=request.look.statistics, seed=request.look.seed)
     home = open_translator(ctx, request.back, plain, request.precision)
+    tile = tile_for(ctx, request.tile)
     x = there.input(canvas)
     yield Progress(0, 2, "There")
-    tile = tile_for(ctx, there, request.tile)
-    away = yield from there.run(x, tile)
+    away = yield from there.run(ctx, x, tile)
     yield Progress(1, 2, "And back")
-    # Black-and-white networks meet colour ones: the light goes on.
-    given = away if away.shape[1] == home.net.in_channels else channels_of(_unit(away), home.net.in_channels) * 2 - 1
-    back = yield from home.run(given, min(tile, tile_for(ctx, home, request.tile)))
+    back = yield from home.run(ctx, _fitting(away, home.net.in_channels), tile)
     with torch.no_grad():
         source, image, returned = _pixels(x), _pixels(away), _pixels(back)
-    return compared(source, image, returned, {
-        "ms": milliseconds(started), "size": canvas.size, **there.facts, "back": home.title,
-    })  # fmt: skip
+    info = {"ms": milliseconds(started), "size": canvas.size, **there.facts, "back": home.title}
+    return compared(source, image, returned, info)
 
 
-def _pixels(y: Tensor) -> UInt8Image:
-    out = np.empty((*y.shape[2:], 3), np.uint8)
-    for top, bottom in strips((y.shape[2], y.shape[3])):
-        out[top:bottom] = to_uint8(_unit(y[:, :, top:bottom]))
+def _fitting(made: Made, channels: int) -> Made:
+    """Black-and-white networks meet colour ones: the light goes on."""
+    if isinstance(made, Tensor):
+        return made if made.shape[1] == channels else channels_of(unit(made), channels) * 2.0 - 1.0
+    if made.shape[2] == channels:
+        return made
+    out = np.empty((*made.shape[:2], channels), made.dtype)
+    for top, bottom in strips((made.shape[0], made.shape[1])):
+        out[top:bottom] = rounded(channels_of(unit(made, top, bottom), channels), int(np.iinfo(made.dtype).max))
+    return out
+
+
+def _pixels(made: Made) -> UInt8Image:
+    size = (made.shape[2], made.shape[3]) if isinstance(made, Tensor) else (made.shape[0], made.shape[1])
+    out = np.empty((*size, 3), np.uint8)
+    for top, bottom in strips(size):
+        out[top:bottom] = rounded(unit(made, top, bottom), 255)
     return out
 
 
@@ -122,27 +135,24 @@ def variations(ctx: Context, request: Variations) -> Steps[Pictures]:
         )
     blended = Look(ctx, request.look, canvas.size)
     x = ready.input(canvas)
-    each = ctx.share(AT_ONCE) if max(canvas.size) <= SMALL else 1
-    tile = tile_for(ctx, ready)
+    each = ctx.share(AT_ONCE) if max(canvas.size) <= TOGETHER and isinstance(x, Tensor) else 1
     images: list[UInt8Image] = []
     while len(images) < len(request.seeds):
         seeds = request.seeds[len(images) : len(images) + each]
-        if max(canvas.size) <= tile:
-            made = ready.now(x.expand(len(seeds), -1, -1, -1), seeds=seeds)
-        else:
-            made = yield from dataclasses.replace(ready, seed=seeds[0]).run(x, tile)
-        for y in made:
+        given = x.expand(len(seeds), -1, -1, -1) if isinstance(x, Tensor) else x
+        made = yield from ready.run(ctx, given, tile_for(ctx), seeds=seeds)
+        for y in made.split(1) if isinstance(made, Tensor) else [made]:
             with torch.no_grad():
-                image = _thumbnail(_unit(y[None]), canvas, blended, request.thumbnail)
+                image = _thumbnail(y, canvas, blended, request.thumbnail)
             yield Preview(image, str(request.seeds[len(images)]), len(images))
             images.append(image)
         yield Progress(len(images), len(request.seeds), "Drawing variations")
     return Pictures(tuple(images), {"ms": milliseconds(started), "seeds": request.seeds, **ready.facts})
 
 
-def _thumbnail(outcome: Tensor, canvas: Canvas, blended: Look, side: int) -> UInt8Image:
+def _thumbnail(made: Made, canvas: Canvas, blended: Look, side: int) -> UInt8Image:
     seen = torch.cat(
-        [blended.apply(outcome[:, :, top:bottom], canvas, top, bottom) for top, bottom in strips(canvas.size)], dim=2
+        [blended.apply(unit(made, top, bottom), canvas, top, bottom) for top, bottom in strips(canvas.size)], dim=2
     )
     alpha = canvas.part()[1]
     size = fitted(canvas.size, side) if side and side < max(canvas.size) else canvas.size
