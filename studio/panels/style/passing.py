@@ -251,7 +251,10 @@ class Passing(Part):
         written, failed = len(painted.written), len(painted.failures)
         folder = painted.folder.name
         if not written and not failed:
-            self.studio.notify(self.tr("There is no picture in that folder."))
+            if painted.skipped:
+                self.studio.notify(self.tr("All pictures of that folder are painted like this already."), good=True)
+            else:
+                self.studio.notify(self.tr("There is no picture in that folder."))
             return
         text = self.tr("{0} pictures were painted into “{1}”.").format(written, folder)
         if written == 1:

@@ -12,7 +12,7 @@ from studio.base.errors import StudioError
 from studio.base.steps import Preview, Progress
 from studio.engine.results import Picture
 from studio.panels.style import StylePanel
-from studio.panels.style.batch import Painted, free_path, painter
+from studio.panels.style.batch import Painted, painter
 from studio.project.assets import AssetStore
 from studio.project.style import Paint, StyleSource
 from tests.panels.style.paper import ADAIN, PAINTER, StyleStudio, picture, with_pair
@@ -96,6 +96,8 @@ class Painters:
 
 
 class Ctx(SimpleNamespace):
+    library = SimpleNamespace(card=lambda sha: None)
+
     def derive(self) -> Ctx:
         return Ctx(assets=self.assets)
 
@@ -127,7 +129,7 @@ def test_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [path.name for path in painted.written] == ["a 2.png", "b.png"]
     assert (target / "a.png").read_bytes() == b"mine", "nothing is written over"
     assert (load_image(target / "b.png").pixels == 255 - picture(50, 20, 10)).all()
-    assert [name for name, _ in painted.failures] == ["bad width.png", "broken.jpg"]
+    assert [name for name, _ in painted.failures] == ["bad width.png", "broken.jpg"] and painted.skipped == 0
     assert painted.failures[0][1] == "It is 13 px wide."
     counts = [(event.done, event.total) for event in events if isinstance(event, Progress)]
     assert counts == sorted(counts) and counts[-1] == (4, 4)
@@ -148,10 +150,3 @@ def test_a_folder_is_told_in_one_sentence(panel: StylePanel, studio: StyleStudio
     panel.passing.begin_folder(tmp_path / "in", tmp_path / "out")
     studio.worker.finished.emit(studio.worker.last("style.batch")[0], None, Painted((), (), tmp_path))
     assert "no picture" in studio.told[-1]
-
-
-def test_free_path(tmp_path: Path) -> None:
-    assert free_path(tmp_path, "a", ".png") == tmp_path / "a.png"
-    (tmp_path / "a.png").touch()
-    (tmp_path / "a 2.png").touch()
-    assert free_path(tmp_path, "a", ".png") == tmp_path / "a 3.png"
