@@ -44,6 +44,8 @@ class Doing(Part):
         self._full = -1
         self._failed: msgspec.Struct | None = None
         self._settled = False
+        self._due = False
+        """Somebody did something whose outcome is not in the history yet."""
         self._preview: UInt8Image | None = None
         self._said = ""
         self.bar = FullBar()
@@ -103,17 +105,22 @@ class Doing(Part):
 
     def settle(self, final: bool) -> None:
         """A control moved; at the end of the gesture its picture is a result."""
-        self._settled = final
+        self._settled = self._due = final
         if final:
             self.rest.start()
             if self.whole():
                 self.keep()
 
+    def drew(self) -> None:
+        """A stroke is in the project: what the hand rests on becomes a result."""
+        self._due = True
+        self.rest.start()
+
     def rested(self) -> None:
         """The hand has rested: the drawing is a result, and what only slows it down may follow."""
-        self._settled = True
+        self._settled = self._due
         if self.panel.active and not self.panel.paper.busy():
-            if self.whole():
+            if self.whole() and self._due:
                 self.keep()
             self.panel.labels.ask()
             self.panel.varying.ask()
@@ -122,7 +129,7 @@ class Doing(Part):
         """The picture at hand goes into the history."""
         if self.picture is not None:
             image, request, _ = self.picture
-            self._settled = False
+            self._settled = self._due = False
             self.studio.add_result(request, image, self.title(), self.panel.name)
 
     def keep_now(self) -> None:
@@ -130,7 +137,7 @@ class Doing(Part):
         if self.whole():
             self.keep()
             return
-        if self.panel.state.mode == "draw":
+        if self.panel.state.mode == "draw" and self.panel.request(full=True) is not None:
             self._settled = True
             self.ask()
         else:
@@ -265,8 +272,9 @@ class Doing(Part):
         self._failed = None
         if key == "full":
             self._full, self._preview = -1, None
-        elif self.running and not self.shows(request):
-            return
+        elif self.panel.request(full=False) is None and self.panel.request(full=True) is None:
+            self.panel.paper.frame_ended()
+            return  # the paper was emptied meanwhile
         self.picture = (result.image, request, result)
         if started is not None:
             self.ms = float(started[0].elapsed())

@@ -143,7 +143,7 @@ class Paper(Part):
         finally:
             self._showing = False
         self.canvas.set_undo_state(*self.studio.document.undo_state())
-        self.canvas.set_caption(self._words(state))
+        self.canvas.set_caption(self.words(state))
 
     def _fit(self) -> None:
         palette = [(said(name), colour) for name, colour in palette_of(self.panel.card)]
@@ -171,7 +171,8 @@ class Paper(Part):
             self._frame = None
             self.panel.tracing.paper_changed()
 
-    def _words(self, state: TranslateState) -> str:
+    def words(self, state: TranslateState) -> str:
+        """The dim words over the paper."""
         if self.panel.bank.is_missing(state.drawing):
             return self.tr("The drawing of this project is missing.")
         if not self.is_blank():
@@ -268,7 +269,7 @@ class Paper(Part):
         state: TranslateState = self.panel.state
         if state.drawing != result or more:
             # No result yet: another stroke may follow.  What the hand rests on becomes one.
-            self.panel.doing.rest.start()
+            self.panel.doing.drew()
             self.panel.change(text, drawing=result, **more)
 
     def failed(self, key: str, job: int, error: StudioError) -> bool:

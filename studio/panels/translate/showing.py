@@ -58,7 +58,7 @@ class Showing(Part):
             self.canvas.set_image(image, frame)
         self.canvas.set_overlay(heat)
         self.canvas.set_caption(caption)
-        self.canvas.set_placeholder("" if image is not None else self._invitation())
+        self.canvas.set_placeholder("" if image is not None else self.invitation())
         self._compare(source)
         if self.panel.state.mode == "draw":
             self.panel.paper.show_onion(image)
@@ -70,7 +70,8 @@ class Showing(Part):
         size = self.panel.doing.outcome_size()
         return size if all(size) else None
 
-    def _invitation(self) -> str:
+    def invitation(self) -> str:
+        """What stands where there is no picture."""
         state: TranslateState = self.panel.state
         if self.panel.card is None:
             return self.panel.modelling.sentence()

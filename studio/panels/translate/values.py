@@ -112,11 +112,11 @@ def advised_statistics(card: ModelCard | None) -> float:
 
 def work_size(state: TranslateState, card: ModelCard | None, own: Size) -> int:
     """``size`` of the request (0: as large as the picture is)."""
+    if state.mode == "draw":
+        return (0 if state.size == OWN else state.size) or home_size(card) or HOME
     if state.size == OWN:
         return 0
     wanted = state.size or home_size(card)
-    if state.mode == "draw":
-        return wanted or HOME
     return 0 if wanted == max(own) else wanted
 
 
