@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from studio.nets.translator_ops import (
     Aware,
     Pass,
     PictureTranslator,
+    ResizeConv,
     check_width,
     consecutive,
     make_norm,
@@ -29,6 +30,7 @@ from studio.nets.translator_ops import (
 )
 
 WHAT = "StarGAN generator"
+Up = Literal["transposed", "resize"]
 ASSUMED: dict[str, Any] = {"colors": "rgb"}
 """What no file says."""
 
@@ -54,11 +56,14 @@ class StarGANBlock(Aware):
 
 
 class StarGAN(PictureTranslator):
-    """The generator, in the role :class:`studio.nets.roles.Translator` with ``c_dim`` labels."""
+    """The generator, in the role :class:`studio.nets.roles.Translator` with ``c_dim`` labels.
+
+    ``up="resize"`` is ours, for training: nearest neighbour and a 3x3 convolution, which cannot make checkerboards.
+    """
 
     ARCHITECTURE = "stargan"
     TITLE = WHAT
-    HYPER = ("in_channels", "c_dim", "conv_dim", "repeat_num", "n_downsampling", "colors")
+    HYPER = ("in_channels", "c_dim", "conv_dim", "repeat_num", "n_downsampling", "up", "colors")
 
     def __init__(
         self,
@@ -67,15 +72,18 @@ class StarGAN(PictureTranslator):
         conv_dim: int = 64,
         repeat_num: int = 6,
         n_downsampling: int = 2,
+        up: Up = "transposed",
         colors: str = "rgb",
     ) -> None:
         super().__init__()
         check_width(in_channels, in_channels + c_dim, conv_dim, conv_dim << n_downsampling)
         if c_dim < 0 or colors not in ("rgb", "bgr"):
             raise ValueError("the number of labels or the order of colours is impossible")
+        if up not in ("transposed", "resize"):
+            raise ValueError("the way of changing sizes is unknown")
         self.in_channels = self.out_channels = in_channels
         self.c_dim, self.conv_dim, self.repeat_num = c_dim, conv_dim, repeat_num
-        self.n_downsampling, self.colors = n_downsampling, colors
+        self.n_downsampling, self.up, self.colors = n_downsampling, up, colors
         self.multiple = 1 << n_downsampling
         # A single pixel has no statistics.
         self.least = 2 * self.multiple
@@ -86,7 +94,12 @@ class StarGAN(PictureTranslator):
         steps += [StarGANBlock(conv_dim << n_downsampling) for _ in range(repeat_num)]
         for i in reversed(range(n_downsampling)):
             n = conv_dim << i
-            steps += _step(nn.ConvTranspose2d(2 * n, n, 4, stride=2, padding=1, bias=False), n)
+            grow = (
+                ResizeConv(2 * n, n, 3, padding=1, bias=False)
+                if up == "resize"
+                else nn.ConvTranspose2d(2 * n, n, 4, stride=2, padding=1, bias=False)
+            )
+            steps += _step(grow, n)
         steps += [nn.Conv2d(conv_dim, in_channels, 7, padding=3, bias=False), nn.Tanh()]
         self.main = nn.Sequential(*steps)
 
@@ -127,6 +140,11 @@ def infer_hyper(sd: Mapping[str, Tensor]) -> dict[str, Any]:
     if rest or not 0 <= n_downsampling <= 8:
         raise ModelError(f"This {WHAT} is laid out in an unknown way.", f"Its residual blocks begin at step {first}.")
     conv_dim, n_in, _, _ = shape_of(sd, "main.0.weight", WHAT)
+    up: Up = "transposed"
+    if n_downsampling:
+        a, b, _, _ = shape_of(sd, f"main.{first + repeat_num}.weight", WHAT)
+        # A transposed convolution stores [in, out], a plain one [out, in]; here the wide side is the input.
+        up = "resize" if a < b else "transposed"
     n_out = shape_of(sd, f"main.{first + repeat_num + 3 * n_downsampling}.weight", WHAT)[0]
     if n_in < n_out:
         raise ModelError(f"This is not a {WHAT}.", f"It takes {n_in} planes and makes {n_out}.")
@@ -136,4 +154,5 @@ def infer_hyper(sd: Mapping[str, Tensor]) -> dict[str, Any]:
         "conv_dim": conv_dim,
         "repeat_num": repeat_num,
         "n_downsampling": n_downsampling,
+        "up": up,
     }

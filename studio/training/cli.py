@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     from studio.training.features_config import FeaturesConfig
     from studio.training.johnson_config import JohnsonConfig
     from studio.training.translate.command import add_commands
+    from studio.training.translate.stargan_config import StarganConfig
     from studio.training.translate.upscale_config import SharpConfig, UpscaleConfig
     from studio.training.vae_config import VaeConfig
 
@@ -42,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     training_options(u, UpscaleConfig)
     g = sub.add_parser("srgan", help="its sharper sister", description="Give an enlarging network sharper texture.")
     training_options(g, SharpConfig)
+    st = sub.add_parser("stargan", help="one network for many changes", description="Train a StarGAN on labels.")
+    training_options(st, StarganConfig)
     add_commands(sub, training_options)
     e = sub.add_parser("export", help="an embedded model from a finished training", description="Score and export.")
     e.add_argument("--data", required=True, help="the pictures that it was trained on")
@@ -197,6 +200,15 @@ def _srgan(args: argparse.Namespace) -> int:
     return _train(args, cfg, train_srgan, load_upscale(args.data, cfg))
 
 
+def _stargan(args: argparse.Namespace) -> int:
+    from studio.training.translate.stargan import train_stargan
+    from studio.training.translate.stargan_config import StarganConfig
+
+    cfg = StarganConfig.from_dict(vars(args))
+    cfg.check()
+    return _train(args, cfg, train_stargan)
+
+
 def _train(args: argparse.Namespace, cfg: Any, train: Callable[..., Steps[Trained]], data: Any = None) -> int:
     """Drive a training to its end or to a signal; ``train`` as :func:`studio.training.stylegan2.train`."""
     from studio.training.data import load_pictures
@@ -313,6 +325,7 @@ HELD_OUT = {
     "held-out accuracy",
     "held-out content",
     "held-out psnr_y",
+    "held-out same",
 }
 """Losses that come with a snapshot and are always shown."""
 
@@ -325,6 +338,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "cyclegan": _cyclegan,
     "srresnet": _srresnet,
     "srgan": _srgan,
+    "stargan": _stargan,
     "export": _export,
     "measure": _measure,
 }

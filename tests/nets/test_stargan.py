@@ -108,7 +108,9 @@ def test_any_size(size: tuple[int, int]) -> None:
     assert bool(y.isfinite().all())
 
 
-@pytest.mark.parametrize("hyper", [{"n_downsampling": 1}, {"c_dim": 0, "in_channels": 1}, {"repeat_num": 1}], ids=str)
+@pytest.mark.parametrize(
+    "hyper", [{"n_downsampling": 1}, {"c_dim": 0, "in_channels": 1}, {"repeat_num": 1}, {"up": "resize"}], ids=str
+)
 def test_the_plan_is_read_back(hyper: dict) -> None:
     net = StarGAN(**{"conv_dim": 4, "repeat_num": 2, **hyper}).eval()
     sd = net.state_dict()
