@@ -34,6 +34,8 @@ _PLAIN = (*_LOCAL, "RCAN", "IPT", "SwiftSRGAN", "SPAN", "RealCUGAN", "PLKSR", "M
 """Architectures that compute no tables while they are built."""
 SMALL = 1 << 14
 """Tensors with at most so many numbers are real in a plan: the library looks for settings in some."""
+_DRAWS = frozenset(("uniform_", "normal_", "trunc_normal_", "erfinv_"))
+_WRITES = _DRAWS | {"mul_", "add_", "sub_", "div_", "clamp_", "fill_", "zero_"}
 _lock = threading.Lock()
 
 
@@ -84,15 +86,33 @@ def architecture_of(names: Mapping[str, object]) -> str | None:
     return None
 
 
-class _RealRows(TorchFunctionMode):
-    """On the meta device: short rows of numbers that constructors look into stay real."""
+class _Unfilled(TorchFunctionMode):
+    """Networks are built with whatever numbers are in memory: all of them come from the file afterwards."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Pass one call on."""
-        kwargs = dict(kwargs or {})
+        """Skip or pass on one call."""
+        name = getattr(func, "__name__", "")
+        if args and isinstance(args[0], Tensor) and name in self.skipped(args[0]):
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+    def skipped(self, target: Tensor) -> frozenset[str]:
+        """What need not be done to ``target``: random numbers, which cost most of the time."""
+        return _DRAWS
+
+
+class _Planned(_Unfilled):
+    """On the meta device: short rows of numbers that constructors look into stay real, and nothing is written."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Skip, change or pass on one call."""
         if func is torch.linspace:
-            kwargs.setdefault("device", "cpu")
-        return func(*args, **kwargs)
+            return func(*args, **{"device": "cpu", **(kwargs or {})})
+        return super().__torch_function__(func, types, args, kwargs)
+
+    def skipped(self, target: Tensor) -> frozenset[str]:
+        """Nothing is written where there is nothing."""
+        return _WRITES if target.is_meta else _DRAWS
 
 
 def plan(architecture: str, tensors: Mapping[str, Tensor], hollow: Callable[[], Any]) -> SpandrelUpscaler:
@@ -104,7 +124,7 @@ def plan(architecture: str, tensors: Mapping[str, Tensor], hollow: Callable[[], 
     if architecture in _PLAIN:
         with hollow():
             return build(architecture, tensors)
-    with torch.device("meta"), _RealRows():
+    with torch.device("meta"), _Planned():
         return build(architecture, {n: t.to("meta") if t.numel() > SMALL else t for n, t in tensors.items()})
 
 
@@ -114,8 +134,8 @@ def build(architecture: str, tensors: Mapping[str, Tensor], **assumptions: Any) 
     Raises :class:`ModelError` for networks that do not enlarge, and whatever the library raises for what does not fit.
     """
     support = _library().MAIN_REGISTRY[architecture]
-    # Building draws numbers that are overwritten at once; nobody else's draws may change through it.
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+    # What is drawn nevertheless must not change anybody else's draws.
+    with torch.random.fork_rng(devices=[]), _Unfilled(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = support.architecture.load(dict(tensors))
     name = str(support.architecture.name)
