@@ -22,11 +22,12 @@ PIX2PIX_WORDS = """Learn from examples in pairs: a line drawing and its painting
 
 The pairs are two folders (or zips) with pictures of the same names, one folder that has two such folders in it, or one
 with pictures that show input and target side by side. A few hundred pairs are a good beginning; with few of them,
-begin from an embedded model (--base weights/ink_emoji.safetensors --preset ink-emoji)."""
+begin from an embedded model: --base ink_emoji."""
 CYCLEGAN_WORDS = """Learn to turn one world of pictures into another and back, without pairs.
 
 The worlds are two folders (or zips), or one with a folder A and a folder B in it. A few hundred pictures of each are a
-good beginning. The two should show the same kind of thing at the same size and place: portraits and portraits."""
+good beginning. The two should show the same kind of thing at the same size and place: portraits and portraits.
+With few pictures, begin from an embedded couple: --base emoji_to_3d,emoji_to_flat."""
 
 
 def add_commands(sub: Any, options: Options) -> None:
@@ -44,9 +45,12 @@ def add_commands(sub: Any, options: Options) -> None:
 
 
 def settings_of(args: argparse.Namespace, kind: type[Config]) -> Config:
-    """The settings: what was said, else the preset's, else the usual ones.  Checked."""
+    """The settings: what was said, else those of the model to begin with, else the preset's, else the usual ones."""
+    from studio.training.translate.common import base_shape
+
     preset = preset_of(getattr(args, "preset", ""), kind)
-    cfg = kind.from_dict({**(preset.settings if preset else {}), **vars(args)})
+    base = getattr(args, "base", "").split(",")[0]
+    cfg = kind.from_dict({**(preset.settings if preset else {}), **(base_shape(base) if base else {}), **vars(args)})
     cfg.check()
     return cfg
 

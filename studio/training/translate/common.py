@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -45,17 +46,51 @@ def build_generator(
     return net
 
 
-def load_base(net: Generator, path: str) -> None:
-    """Take over all numbers of a .safetensors file of ours.  Raises :class:`StudioError` when it is another shape."""
-    if not Path(path).exists():
-        raise StudioError(f"The model to begin with was not found: {path}.", todo="Name another with --base.")
+def base_file(name: str) -> Path:
+    """The file of a model to begin with: a path, or the name of an embedded one.  Raises :class:`StudioError`."""
+    for path in (Path(name), paths.weights() / f"{name}.safetensors"):
+        if path.is_file():
+            return path
+    raise StudioError(f"The model to begin with was not found: {name}.", todo="Name another with --base.")
+
+
+def base_shape(name: str) -> dict[str, Any]:
+    """The settings that decide a network, as a .safetensors file has them, for :class:`TranslateConfig`."""
+    path = base_file(name)
+    sd = _tensors(path)
+    for network, cls in (("unet", UNetGenerator), ("resnet", ResNetGenerator)):
+        try:
+            hyper = cls.from_state_dict(sd).hyper
+        except StudioError:
+            continue
+        kept: dict[str, Any] = {k: hyper[k] for k in ("ngf", "n_blocks", "n_downsampling", "norm", "up") if k in hyper}
+        widths = {"widths": ",".join(map(str, cast(list[int], hyper["widths"])))} if "widths" in hyper else {}
+        dropout = {"dropout": hyper["dropout"]} if network == "resnet" else {}
+        return {"network": network, **kept, **widths, **dropout}
+    raise StudioError(
+        f"{path.name} cannot be trained on.", "It is neither a U-Net nor a ResNet translator.", "Name another model."
+    )
+
+
+def load_base(net: Generator, name: str) -> None:
+    """Take over all numbers of a model of ours.  Raises :class:`StudioError` when it has another shape."""
+    path = base_file(name)
     try:
-        net.load_state_dict(type(net).from_state_dict(load_file(path)).state_dict())
+        net.load_state_dict(type(net).from_state_dict(_tensors(path)).state_dict())
     except (StudioError, RuntimeError) as exc:
         raise StudioError(
-            f"{Path(path).name} has another shape than the network of this training.",
+            f"{path.name} has another shape than the network of this training.",
             todo="Give the settings that it was trained with (they are on its card), or begin without it.",
             detail=str(exc),
+        ) from exc
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as exc:
+        raise StudioError(
+            f"{path.name} cannot be read.", "It is no safetensors file.", "Name another with --base.", detail=str(exc)
         ) from exc
 
 

@@ -66,8 +66,8 @@ class TranslateConfig:
     precision: str = "auto"
     """``bf16``, ``fp32`` or ``auto`` (bf16 where the machine multiplies in it)."""
     base: str = ""
-    """A translator to begin with (a .safetensors file of ours of the same shape): a new pair of worlds then takes a
-    fraction of the time."""
+    """A translator to begin with, an embedded one by its name or a .safetensors file: a new pair of worlds then takes
+    a fraction of the time. The network has its shape. (cyclegan: two of them, THERE,BACK)"""
     features: str = "embedded"
     """The feature network that compares pictures: ``embedded``, a .safetensors file of ours, or empty (fixed ones)."""
 

@@ -47,8 +47,13 @@ def test_pix2pix_from_folders_to_a_model(
     assert card["hyper"]["target_title"] == "Paint" and card["credit"] == "nobody"
     assert card["training"]["config"]["size"] == 16
     base = ["--base", str(tmp_path / "weights" / "toy.safetensors")]
-    again = [*train[:4], "--out", "next", "--runs", str(tmp_path), *TINY, "--widths", "4,4", "--images", "2"]
-    assert main([*again, *base]) == 0
+    again = [*train[:4], "--out", "next", "--runs", str(tmp_path), *TINY, "--images", "2"]
+    assert main([*again, *base]) == 0, "the base says how wide the network is"
+    assert main([*again, *base, "--widths", "8,8"]) == 1
+    assert "another shape" in capsys.readouterr().err
+    (tmp_path / "broken.safetensors").write_bytes(b"no")
+    assert main([*again, "--base", str(tmp_path / "broken.safetensors")]) == 1
+    assert "cannot be read" in capsys.readouterr().err
 
 
 def test_cyclegan_from_folders_to_two_models(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from studio.base.paths import weights
+from studio.checkpoints import load_model
 from studio.nets.resnet_generator import ResNetGenerator
 from studio.nets.unet_generator import UNetGenerator
 from studio.training.translate.pairs import stacked
@@ -50,8 +52,6 @@ def drawn(width: int = 5, radius: int = 46) -> Tensor:
         pen.ellipse((c + s * 0.36 * r - 18, c - 0.3 * r - 18, c + s * 0.36 * r + 18, c - 0.3 * r + 18), fill="black")
     pen.arc((c - 0.5 * r, c - 0.4 * r, c + 0.5 * r, c + 0.6 * r), 25, 155, fill="black", width=4 * width)
     small = image.resize((128, 128), Image.Resampling.BOX)
-    import numpy as np
-
     return stacked([np.asarray(small)]).float() / 127.5 - 1
 
 
@@ -69,6 +69,16 @@ def test_card_describes_the_file(name: str) -> None:
         assert card[key]
     told = json.dumps(card)
     assert "/work" not in told and "/home" not in told
+
+
+@pytest.mark.parametrize("name", sorted(LARGEST))
+def test_the_program_reads_it_as_a_translator(name: str) -> None:
+    loaded = load_model(weights() / f"{name}.safetensors")
+    card = card_of(name)
+    assert loaded.card.role == "translator"
+    assert loaded.card.hyper["target_title"] == card["hyper"]["target_title"]
+    x = drawn()
+    assert torch.equal(loaded.network.translate(x), network(name).translate(x))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
@@ -105,7 +115,8 @@ def test_a_drawn_smile_becomes_a_yellow_face(width: int, radius: int, statistics
     net = network("ink_emoji")
     y = net.translate(drawn(width, radius), statistics)[0] * 0.5 + 0.5
     r, g, b = y[:, 70:78, 58:70].mean(dim=(1, 2)).tolist()
-    assert r > 0.75 and 0.4 < g < r and b < g - 0.15, "the nose is yellow or orange"
+    least = 0.15 if statistics == "stored" else 0.05
+    assert r > 0.75 and 0.4 < g < r and b < g - least, "the nose is yellow or orange"
     assert float(y[:, :6].mean()) > 0.95, "the paper stays white"
     eye = y[:, 64 - int(0.3 * radius) - 2 : 64 - int(0.3 * radius) + 3, 64 - int(0.36 * radius)].mean(dim=0)
     assert float(eye.min()) < 0.4, "the eye is dark"
