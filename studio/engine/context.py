@@ -22,7 +22,7 @@ from studio.project.style import FIXED_FEATURES
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard, Role
     from studio.checkpoints.library import Library
-    from studio.nets.roles import Autoencoder, FeatureNet, Generator, Stylizer
+    from studio.nets.roles import Autoencoder, FeatureNet, Generator, Stylizer, Translator, Upscaler
     from studio.project.assets import AssetStore
     from studio.project.requests import Precision
 
@@ -207,6 +207,14 @@ class Context:
         """The feed-forward style network with this sha256; errors as in :meth:`generator`."""
         return cast("Stylizer", self.network(self._card_of(sha, "stylizer"), ("stylizer",), precision))
 
+    def translator(self, sha: str, precision: Precision | None = None) -> Translator:
+        """The translator with this sha256 (``""``: the embedded one); errors as in :meth:`generator`."""
+        return cast("Translator", self.network(self._card_of(sha, "translator"), ("translator",), precision))
+
+    def upscaler(self, sha: str, precision: Precision | None = None) -> Upscaler:
+        """The upscaler with this sha256 (``""``: the embedded one); errors as in :meth:`generator`."""
+        return cast("Upscaler", self.network(self._card_of(sha, "upscaler"), ("upscaler",), precision))
+
     def _card_of(self, sha: str, role: Role) -> ModelCard:
         if sha:
             return self.card(sha)
@@ -339,6 +347,14 @@ def _prepared(network: Any) -> Any:
         from studio.nets.drawing_fast import prepared
 
         return prepared(network)
+    if hasattr(network, "translate"):
+        from studio.nets import translator_fast
+
+        return translator_fast.prepared(network)
+    if hasattr(network, "upscale"):
+        from studio.nets import upscaler_fast
+
+        return upscaler_fast.prepared(network)
     return network
 
 
@@ -348,19 +364,19 @@ def _weight_of(model: Any) -> int:
     return size_of(model) * (2 if prepared else 1) + int(getattr(model, "cache_limit", 0))
 
 
+_LACKS: dict[str, tuple[str, str]] = {
+    "generator": ("It does not make pictures from latent codes.", "Choose a generator in the library."),
+    "autoencoder": ("It does not turn pictures into codes and back.", "Choose an autoencoder in the library."),
+    "features": ("It does not look at pictures layer by layer.", "Choose a feature network in the library."),
+    "stylizer": ("It does not paint pictures in a style.", "Choose a style network in the library."),
+    "translator": ("It does not turn one kind of picture into another.", "Choose a translator in the library."),
+    "upscaler": ("It does not enlarge pictures.", "Choose an upscaler in the library."),
+}
+"""What a model of another role does not do, and what to do about it."""
+
+
 def _unfit(name: str, role: Role) -> ModelError:
-    what = f"“{name}” cannot be used here."
-    if role == "autoencoder":
-        return ModelError(
-            what, "It does not turn pictures into codes and back.", "Choose an autoencoder in the library."
-        )
-    if role == "features":
-        return ModelError(
-            what, "It does not look at pictures layer by layer.", "Choose a feature network in the library."
-        )
-    if role == "stylizer":
-        return ModelError(what, "It does not paint pictures in a style.", "Choose a style network in the library.")
-    return ModelError(what, "It does not make pictures from latent codes.", "Choose a generator in the library.")
+    return ModelError(f"“{name}” cannot be used here.", *_LACKS.get(role, _LACKS["generator"]))
 
 
 def _missing(sha: str) -> ModelError:

@@ -226,11 +226,19 @@ class MSRResNet(PictureUpscaler):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, C, H, W]`` in [0, 1] to the enlarged picture, about [0, 1]."""
+        return self.details(x) + self.enlarged(x)
+
+    def enlarged(self, x: Tensor) -> Tensor:
+        """The bilinear enlargement that the details are added to."""
+        return F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
+
+    def details(self, x: Tensor) -> Tensor:
+        """What the network adds to the bilinear enlargement."""
         y: Tensor = self.body(F.leaky_relu(self.conv_first(x), 0.1))
         for i, r in enumerate(self.steps):
             y = F.leaky_relu(F.pixel_shuffle(getattr(self, f"upconv{i + 1}")(y), r), 0.1)
         y = self.conv_last(F.leaky_relu(self.conv_hr(y), 0.1))
-        return y + F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        return y
 
     @classmethod
     def from_state_dict(cls, sd: Mapping[str, Tensor], **assumptions: Any) -> MSRResNet:

@@ -190,6 +190,7 @@ class Graph:
     """All nodes in an order in which sources come first; the last one is the outcome."""
 
     def __init__(self, planes: int, dtype: torch.dtype) -> None:
+        """``planes`` of the picture (its labels with it); weights are taken in ``dtype``."""
         self.dtype = dtype
         self.nodes: list[Node] = []
         self.picture = self.add(None, (), planes, 0)
@@ -285,6 +286,12 @@ def graph_of(net: PictureTranslator, dtype: torch.dtype) -> Graph:
 
 
 Kept = Callable[[Node], bool]
+
+
+def work(net: PictureTranslator) -> float:
+    """Multiplications for a pixel of the picture, in one pass over the whole of it."""
+    nodes = graph_of(net, next(net.parameters()).dtype).nodes
+    return sum(node.op.macs / 4.0**node.halvings for node in nodes if isinstance(node.op, Local))
 
 
 def macs(node: Node, kept: Kept) -> float:

@@ -21,7 +21,7 @@ from studio.base.errors import ResourceError
 from studio.base.steps import Progress, Steps
 from studio.nets.roles import Statistics
 from studio.nets.tiling import LOOKING, PAINTING, Moments
-from studio.nets.translator_graph import Graph, Local, Node, Span, fill, graph_of
+from studio.nets.translator_graph import Graph, Local, Node, Span, fill, graph_of, work
 from studio.nets.translator_ops import Dropout, Norm, Pass, PictureTranslator, Pixels
 from studio.nets.translator_plan import STEP, Plan, Visit, make_plan, own_share, sides
 
@@ -78,11 +78,7 @@ def translate_steps(
 def is_light(net: PictureTranslator, x: Tensor | Pixels, tile: int = TILE) -> bool:
     """Whether one pass over the whole picture is a step by itself."""
     rows, columns = x.shape[2:] if isinstance(x, Tensor) else x.shape[:2]
-    if max(rows, columns) > tile:
-        return False
-    weights = sum(w.numel() for w in net.parameters() if w.ndim == 4)
-    # At most every weight is used for every pixel; most of them work on smaller maps.
-    return rows * columns * weights / 16 <= STEP
+    return max(rows, columns) <= tile and rows * columns * work(net) <= STEP
 
 
 class _Picture:
