@@ -241,3 +241,29 @@ def test_sizes() -> None:
     shared = torch.nn.ModuleList([layer, layer])
     assert size_of(layer) == 440 == size_of(shared)
     assert size_of({"a": np.zeros(4, np.float32), "b": (torch.zeros(4), b"abc", None)}) >= 35
+
+
+def test_translators_and_upscalers_by_role(tmp_path: Path) -> None:
+    """Both roles have a fast form over the exact network, and every role its own sentence."""
+    from safetensors.torch import save_file
+
+    from studio.nets.srresnet import MSRResNet
+    from studio.nets.translator_fast import FastTranslator
+    from studio.nets.unet_generator import UNetGenerator
+
+    made = Library(tmp_path / "weights", tmp_path / "models")
+    unet = run(made.import_file(Path(__file__).parents[1] / "fixtures" / "pix2pix_unet128_batch_dropout.safetensors"))
+    save_file(MSRResNet(nf=8, num_block=2, steps=(2,)).state_dict(), str(tmp_path / "larger.safetensors"))
+    larger = run(made.import_file(tmp_path / "larger.safetensors"))
+    ctx = Context(library=made, device="cpu", budget_bytes=1 << 30)
+    fast: Any = ctx.translator(unet.sha256, "fast")
+    assert isinstance(fast, FastTranslator) and ctx.translator(unet.sha256, "exact") is fast.exact
+    assert isinstance(fast.exact, UNetGenerator)
+    assert ctx.upscaler(larger.sha256, "exact").scale == 2
+    asked = [ctx.generator, ctx.autoencoder, ctx.features, ctx.stylizer, ctx.translator, ctx.upscaler]
+    sentences = set()
+    for ask in asked:
+        with pytest.raises(ModelError, match="cannot be used here") as told:
+            ask(larger.sha256 if ask == ctx.translator else unet.sha256)
+        sentences.add(told.value.why)
+    assert len(sentences) == len(asked)
