@@ -89,7 +89,8 @@ class Swatch(QAbstractButton):
 class Choice(QWidget):
     """A choice: one row of swatches; a click sets, a second click frees, the sliders below blend."""
 
-    set_weights = Signal(dict, str, bool)
+    set_weights = Signal(object, str, bool)
+    """``({index: weight, or None to free it}, drag, final)``"""
 
     def __init__(
         self, group: dict[str, Any], names: Sequence[str], parent: QWidget | None = None, *, free_tip: str = ""

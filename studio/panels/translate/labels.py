@@ -73,6 +73,14 @@ class Labelling(Part):
             return labels
         return self.read() or self._card_labels(self.panel.card)
 
+    def changes(self) -> dict[int, float]:
+        """What was changed by hand, against what was read."""
+        labels: tuple[float, ...] = self.panel.state.look.labels
+        if len(labels) != self.count:
+            return {}
+        read = self.read() or self._card_labels(self.panel.card)
+        return {i: value for i, value in enumerate(labels) if value != read[i]}
+
     def _card_labels(self, card: ModelCard | None) -> tuple[float, ...]:
         return card_labels(card.label_groups, self.count) if card is not None else ()
 

@@ -59,7 +59,7 @@ def joined(drawing: UInt8Image, below: UInt8Image, paper: str = "#ffffff") -> UI
 class Paper(Part):
     """The canvas that is drawn on, held together with ``TranslateState.drawing``."""
 
-    keys = frozenset({"stroke"})
+    keys = frozenset({"sheet"})
 
     def __init__(self, panel: TranslatePanel) -> None:
         super().__init__(panel)
@@ -238,7 +238,7 @@ class Paper(Part):
         def keep(ctx: Any) -> str:
             return "" if blank else str(ctx.assets.put_image(after))
 
-        job = self.panel.call(keep, self.tr("Keeping the drawing"), "stroke", "io")
+        job = self.panel.call(keep, self.tr("Keeping the drawing"), "sheet", "io")
         self._commits[job] = (self.tr("Fresh paper") if blank else text, more, None if blank else after)
 
     def put(self, sheet: UInt8Image, text: str, **more: Any) -> None:
