@@ -120,6 +120,7 @@ class Bar:
     def __init__(self) -> None:
         self._on = sys.stderr is not None and sys.stderr.isatty()
         self._phase, self._started, self._shown, self._width = "", 0.0, 0.0, 0
+        self._begun: tuple[float, float] | None = None  # when, and at which share of the work, it was looked at first
 
     def show(self, event: Event) -> None:
         if not self._on or not isinstance(event, Progress):
@@ -133,10 +134,21 @@ class Bar:
         text = event.phase or "Working"
         if event.total:
             text += f" {event.done}/{event.total}"
-            spent = now - self._started
-            if event.done and spent > 1.0 and event.done < event.total:
-                text += f", about {_seconds(spent / event.done * (event.total - event.done))} left"
+            left = self._left(event, now)
+            if left is not None:
+                text += f", about {_seconds(left)} left"
         self._write(text)
+
+    def _left(self, event: Progress, now: float) -> float | None:
+        """Seconds; by the share of the whole work where it is told, else by the steps of the phase."""
+        if event.share is not None:
+            self._begun = self._begun or (now, event.share)
+            spent, done = now - self._begun[0], event.share - self._begun[1]
+            return spent / done * (1.0 - event.share) if spent > 1.0 and done > 0.0 and event.share < 1.0 else None
+        spent = now - self._started
+        if event.done and spent > 1.0 and event.done < event.total:
+            return spent / event.done * (event.total - event.done)
+        return None
 
     def clear(self) -> None:
         if self._width:

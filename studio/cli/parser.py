@@ -18,6 +18,8 @@ examples:
   studio style --content a.jpg --style b.jpg --style c.jpg:0.3 --layer relu3_1=0.5 --out d.png
   studio morph a.png b.png --frames 48 --loop --out m.webp
   studio attributes a.png --set glasses=2 --out b.png
+  studio translate --model ink_emoji drawing.png --out emoji.png
+  studio upscale photos/ --scale 4 --out large/       a folder; what is there already is not made again
   studio render found.png --out again.png             a picture that we exported carries its recipe
 
 exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage, 130 cancelled
@@ -38,6 +40,9 @@ COMMANDS = (
     "encode",
     "sample",
     "attributes",
+    "translate",
+    "upscale",
+    "trace",
     "models",
     "info",
     "doctor",
@@ -156,6 +161,7 @@ def build() -> argparse.ArgumentParser:
     p.add_argument("file", metavar="FILE", help="a picture, recipe, project, model or file of directions")
     _style_command(sub, [drawing])
     _morph_commands(sub, [drawing, model])
+    _translate_commands(sub, [drawing])
     _command(sub, "doctor", "doctor:doctor", [common], "check this installation")
     sub.add_parser("train", help="train a small model (studio train --help)", add_help=False)
     return parser
@@ -247,6 +253,57 @@ def _morph_commands(
     p.add_argument("--without", dest="lacking", default="", metavar="FOLDER", help="pictures that lack it")
 
 
+def _translate_commands(
+    sub: argparse._SubParsersAction[argparse.ArgumentParser], parents: list[argparse.ArgumentParser]
+) -> None:
+    """Pictures into pictures: files, folders, or what a recipe says."""
+    files = argparse.ArgumentParser(add_help=False)
+    files.add_argument("pictures", nargs="*", metavar="PICTURE|FOLDER", help="picture files and folders of them")
+    files.add_argument("--out", required=True, metavar="FILE|FOLDER", help="what to write")
+    files.add_argument("--recipe", default="", metavar="FILE", help="do what this recipe or exported picture says")
+    files.add_argument("--recursive", action="store_true", help="folders within folders, too")
+    files.add_argument("--format", default="", metavar="F", help="in a folder: png, jpg, webp, tiff (default: alike)")
+    files.add_argument("--suffix", default=None, metavar="TEXT", help="in a folder: after each name (default: _MODEL)")
+    files.add_argument("--overwrite", action="store_true", help="replace what is there (default: another name)")
+    files.add_argument("--srgb", action="store_true", help="write sRGB (default: the colour profile of the file)")
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument("--model", default="", metavar="M", help="name, start of the sha256, or file")
+    model.add_argument("--models", default="", metavar="FOLDER", help="where to look for a recipe's missing models")
+    model.add_argument("--tile", type=_size, default=0, metavar="PX", help="side of tiles (default: as memory asks)")
+
+    p = _command(sub, "translate", "translate:translate", [*parents, model, files], "pictures into another world")
+    p.add_argument("--back", action="store_true", help="the other way, with the model that goes back")
+    p.add_argument("--cycle", action="store_true", help="there and back, and where that lost something")
+    p.add_argument("--heat", default="", metavar="FILE", help="of a cycle: also what was lost, as a heat map")
+    p.add_argument("--partner", default="", metavar="M", help="which model goes back (default: the other of the pair)")
+    p.add_argument(
+        "--statistics", type=_statistics, default=None, metavar="S", help="stored, own, or 0..1 between (default: card)"
+    )
+    many = p.add_mutually_exclusive_group()
+    many.add_argument("--seed", type=_whole, default=None, metavar="N", help="of the dropout (default: none)")
+    many.add_argument("--variations", type=_whole, default=0, metavar="N", help="N seeds on one sheet")
+    p.add_argument("--label", action="append", default=[], metavar="NAME=X", help="smiling=1; may be repeated")
+    p.add_argument(
+        "--rest", choices=("picture", "card"), default="picture", help="other labels: as the picture has them (default)"
+    )
+    p.add_argument("--strength", type=_share, default=1.0, metavar="0..1", help="how much of it (default 1)")
+    p.add_argument("--keep-colours", type=_share, default=0.0, metavar="0..1", help="the picture's own (default 0)")
+    p.add_argument("--size", type=_size, default=0, metavar="PX", help="longer side to work at (default: its own)")
+
+    p = _command(sub, "upscale", "translate:upscale", [*parents, model, files], "make pictures larger")
+    p.add_argument("--scale", type=int, choices=(2, 3, 4, 8), default=None, help="without --model (default 2)")
+    p.add_argument("--sharpness", type=_share, default=0.0, metavar="0..1", help="towards the sharper sister")
+
+    p = _command(sub, "trace", "translate:trace", [*parents, files], "photographs as drawings to go on from")
+    p.add_argument("--kind", choices=("edges", "segments"), default="edges", help="lines (default), or flat areas")
+    p.add_argument("--detail", type=_share, default=0.5, metavar="0..1", help="how weak a line may be (default 0.5)")
+    p.add_argument("--smooth", type=_share, default=0.35, metavar="0..1", help="blurred away before (default 0.35)")
+    p.add_argument("--width", type=float, default=2.0, metavar="PX", help="of the lines (default 2)")
+    p.add_argument("--colours", type=int, default=6, metavar="N", help="of the areas (default 6)")
+    p.add_argument("--palette", nargs="+", default=[], metavar="#RRGGBB", help="these colours and no others")
+    p.add_argument("--size", type=_size, default=256, metavar="PX", help="longer side (default 256)")
+
+
 def _command(
     sub: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
@@ -280,6 +337,17 @@ def _size(text: str) -> int:
     if not 0 <= value <= 16384:
         raise argparse.ArgumentTypeError("a size between 0 and 16384 px is needed")
     return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError("a whole number from 0 on is needed")
+    return value
+
+
+def _statistics(text: str) -> float:
+    return {"stored": 0.0, "own": 1.0}[text] if text in ("stored", "own") else _share(text)
 
 
 def _share(text: str) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from studio.base.errors import StudioError
+from studio.cli import translate
 from studio.cli.headless import (
     ask,
     drive,
@@ -108,6 +109,10 @@ def render(args: argparse.Namespace) -> int:
         return _render_project(args, source)
     recipe = read_recipe(source)
     ctx = make_context(args)
+    if isinstance(recipe.request, translate.KINDS):
+        told = translate.render(args, ctx, recipe)
+        tell(args, f"Wrote {told['out']}", told)
+        return 0
     for note in recipes.install(recipe, ctx.assets):
         raise StudioError(note, "", "Use the project instead, which keeps everything.")
     if isinstance(recipe.request, Stylize | Paint | Recolour):

@@ -23,22 +23,24 @@ from studio.project import recipes
 from studio.project.assets import AssetStore
 from studio.project.session import ModelRef, Session, assets_of, models_of
 from studio.project.style import Paint
-from studio.project.translate import Trace, Translate, Upscale
+from studio.project.translate import Cycle, Trace, Translate, Upscale, Variations
 
 if TYPE_CHECKING:
     from studio.engine.context import Context
     from studio.engine.results import Picture
 
-Template = Translate | Upscale | Trace | Paint
+Template = Translate | Upscale | Trace | Paint | Cycle | Variations
 """A request whose ``picture`` is filled in for each file."""
 Prepare = Callable[[Any, Any], Steps[Any]]
 """``(ctx, request) -> Steps[request]``: what depends on each picture (labels that are read from it)."""
+Finish = Callable[[Any], "Picture"]
+"""What is written of a result that is more than one picture (a cycle, variations)."""
 T = TypeVar("T")
 
 CARRIED = 2 << 20
 """Bytes of pictures that a recipe carries.  Larger ones stay where they are: the recipe has their sha256, and a folder
 of photographs does not become twice as heavy."""
-ROLES: dict[Any, str] = {Translate: "translator", Upscale: "upscaler", Paint: "stylizer"}
+ROLES: dict[Any, str] = {Translate | Variations: "translator", Upscale: "upscaler", Paint: "stylizer"}
 FORMATS = {"png": ".png", "jpg": ".jpg", "jpeg": ".jpg", "webp": ".webp", "tif": ".tif", "tiff": ".tif"}
 """What ``format`` may be, and the suffix that it gives."""
 
@@ -94,6 +96,7 @@ def run_batch(
     overwrite: bool = False,
     keep_profile: bool = True,
     prepare: Prepare | None = None,
+    finish: Finish | None = None,
 ) -> Steps[Batch]:
     """Every file of ``sources`` through ``template``, into the folder ``target``.
 
@@ -135,7 +138,8 @@ def run_batch(
                     before += pixels[index]
                     continue
                 steps = source.steps()
-                picture = yield from _within(steps, index, len(sources), file.name, before, pixels[index], everything)
+                result = yield from _within(steps, index, len(sources), file.name, before, pixels[index], everything)
+                picture: Picture = result if finish is None else finish(result)
                 folder.mkdir(parents=True, exist_ok=True)
                 clear = like == ".jpg" and picture.image.shape[2] == 4
                 path = free_path(folder, stem, ending or (".png" if clear else like), taken=taken)
@@ -161,6 +165,13 @@ def with_model(ctx: Context, template: Any) -> Any:
         return template
     card = ctx.library.default(role)
     return template if card is None else msgspec.structs.replace(template, model=card.sha256)
+
+
+def session_for(ctx: Context, request: Any) -> Session:
+    """A session that knows the models of a request, for its recipe."""
+    cards = [ctx.library.card(sha) for sha in models_of(request)]
+    refs = (ModelRef(sha256=c.sha256, name=c.name, path="", architecture=c.architecture) for c in cards if c)
+    return Session(models=tuple(refs))
 
 
 class Source:
@@ -200,47 +211,29 @@ class Source:
 
         return registry.start(self.ctx, self.request)
 
-    def recipe(self, request: Any = None) -> str:
-        """The recipe of ``request`` (this one's) as text, with all its pictures but a large file."""
-        request = self.request if request is None else request
-        found = recipes.recipe_for(request, self._session(request), self._store)
+    def recipe(self) -> str:
+        """The recipe as text, with all its pictures but a large file."""
+        found = recipes.recipe_for(self.request, session_for(self.ctx, self.request), self._store)
         if self._size > CARRIED:
             sha = self.request.picture
             found = msgspec.structs.replace(found, assets={k: v for k, v in found.assets.items() if k != sha})
         return recipes.to_text(found)
 
-    def _session(self, request: Any) -> Session:
-        cards = [self.ctx.library.card(sha) for sha in models_of(request)]
-        return Session(
-            models=tuple(
-                ModelRef(sha256=card.sha256, name=card.name, path="", architecture=card.architecture)
-                for card in cards
-                if card is not None
-            )
-        )
-
     def save(self, path: Path, picture: Picture, *, keep_profile: bool = True) -> dict[str, Any]:
         """Write what came of it, with its recipe; the facts about it."""
-        from studio.media.carrying import DEEP_SUFFIXES, save_like
+        return {**write(path, picture, self.recipe(), keep_profile=keep_profile), "source": self.file}
 
-        kept = save_like(
-            path,
-            picture.image,
-            deep=picture.deep,
-            icc=picture.icc if keep_profile else None,
-            recipe=self.recipe(),
-        )
-        height, width = picture.image.shape[:2]
-        facts = {key: value for key, value in picture.info.items() if isinstance(value, int | float | str)}
-        return {
-            "out": path,
-            "source": self.file,
-            "width": width,
-            "height": height,
-            "bits": 16 if picture.deep is not None and path.suffix.lower() in DEEP_SUFFIXES else 8,
-            "profile": kept,
-            **facts,
-        }
+
+def write(path: Path, picture: Picture, recipe: str, *, keep_profile: bool = True) -> dict[str, Any]:
+    """A picture as a file, with its recipe; the facts about it (see :attr:`Batch.told`)."""
+    from studio.media.carrying import DEEP_SUFFIXES, save_like
+
+    icc = picture.icc if keep_profile else None
+    kept = save_like(path, picture.image, deep=picture.deep, icc=icc, recipe=recipe)
+    height, width = picture.image.shape[:2]
+    facts = {key: value for key, value in picture.info.items() if isinstance(value, int | float | str)}
+    deep = picture.deep is not None and path.suffix.lower() in DEEP_SUFFIXES
+    return {"out": path, "width": width, "height": height, "bits": 16 if deep else 8, "profile": kept, **facts}
 
 
 def _within(steps: Steps[T], index: int, total: int, name: str, before: int, pixels: int, everything: int) -> Steps[T]:
