@@ -21,6 +21,7 @@ from studio.engine.caches import MB
 from studio.engine.context import Context
 from studio.engine.pictures import Size, fitted, resized
 from studio.engine.results import Picture
+from studio.engine.stepping import lightly
 from studio.media.images import MAX_PIXELS, load_image
 
 KEEP_BYTES = 48 * MB
@@ -80,7 +81,12 @@ def open_canvas(ctx: Context, sha: str, size: int = 0, what: str = "picture") ->
     key = ("canvas", sha, size)
     found: Canvas | None = ctx.cache.get(key)
     if found is None:
-        found = _read(ctx, sha) if size == 0 else _sized(open_canvas(ctx, sha, 0, what), size)
+        if size == 0:
+            found = _read(ctx, sha)
+        else:
+            own = open_canvas(ctx, sha, 0, what)
+            with torch.no_grad(), lightly(own.size[0] * own.size[1]):
+                found = _sized(own, size)
         if found.nbytes <= KEEP_BYTES:
             ctx.cache.put(key, found, found.nbytes)
     return found

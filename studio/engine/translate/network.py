@@ -16,7 +16,7 @@ from studio.base.errors import ModelError
 from studio.base.steps import Steps
 from studio.checkpoints.card import ModelCard
 from studio.engine.context import Context
-from studio.engine.stepping import without_gradients
+from studio.engine.stepping import lightly, without_gradients
 from studio.engine.style.needs import available
 from studio.engine.translate.canvas import Canvas, to_network, to_pixels
 from studio.engine.translate.labels import labels_for
@@ -69,8 +69,10 @@ class Ready:
 
     def input(self, canvas: Canvas) -> Made:
         """The picture as this network takes it."""
-        if canvas.size[0] * canvas.size[1] <= SMALL:
-            return to_network(canvas, self.net.in_channels, self.device)
+        pixels = canvas.size[0] * canvas.size[1]
+        if pixels <= SMALL:
+            with lightly(pixels):
+                return to_network(canvas, self.net.in_channels, self.device)
         return to_pixels(canvas, self.net.in_channels)
 
     def run(

@@ -18,6 +18,7 @@ from studio.engine.results import Picture
 from studio.engine.translate import edges
 from studio.engine.translate.canvas import Canvas, averaged, open_canvas
 from studio.engine.translate.segments import SIDE, enlarged, segments
+from studio.nets.drawing_fast import one_core
 from studio.project.translate import Trace
 
 LARGEST = 2048
@@ -41,7 +42,7 @@ def trace(ctx: Context, request: Trace) -> Steps[Picture]:
         )
     palette = _palette(request.palette)
     told: dict[str, tuple[str, ...]] = {}
-    with torch.no_grad():
+    with torch.no_grad(), one_core():  # small pictures only
         if request.kind == "edges":
             seen = open_canvas(ctx, request.picture, edges.side_for(request.smooth))
             size = fitted(_own(ctx, request), request.size)

@@ -16,6 +16,7 @@ from studio.engine.explore.draw import milliseconds
 from studio.engine.pictures import fitted
 from studio.engine.registry import operation
 from studio.engine.results import CycleResult, Picture, Pictures
+from studio.engine.stepping import lightly
 from studio.engine.translate.blend import Look
 from studio.engine.translate.canvas import (
     Canvas,
@@ -52,7 +53,7 @@ def translate_picture(ctx: Context, request: Translate) -> Steps[Picture]:
     outcome = Outcome(canvas.size, alpha=canvas.alpha, deep=canvas.deep, icc=canvas.icc)
     pieces = strips(canvas.size)
     for done, (top, bottom) in enumerate(pieces):
-        with torch.no_grad():
+        with torch.no_grad(), lightly((bottom - top) * canvas.size[1]):
             outcome.put(blended.apply(unit(made, top, bottom), canvas, top, bottom), canvas.part(top, bottom)[1], top)
         if len(pieces) > 1:
             yield Progress(done + 1, len(pieces), "Putting the picture together")
@@ -83,7 +84,7 @@ def cycle(ctx: Context, request: Cycle) -> Steps[CycleResult]:
     away = yield from there.run(ctx, x, tile)
     yield Progress(1, 2, "And back")
     back = yield from home.run(ctx, _fitting(away, home.net.in_channels), tile)
-    with torch.no_grad():
+    with torch.no_grad(), lightly(canvas.size[0] * canvas.size[1]):
         source, image, returned = _pixels(x), _pixels(away), _pixels(back)
     info = {"ms": milliseconds(started), "size": canvas.size, **there.facts, "back": home.title}
     return compared(source, image, returned, info)
@@ -142,7 +143,7 @@ def variations(ctx: Context, request: Variations) -> Steps[Pictures]:
         given = x.expand(len(seeds), -1, -1, -1) if isinstance(x, Tensor) else x
         made = yield from ready.run(ctx, given, tile_for(ctx), seeds=seeds)
         for y in made.split(1) if isinstance(made, Tensor) else [made]:
-            with torch.no_grad():
+            with torch.no_grad(), lightly(canvas.size[0] * canvas.size[1]):
                 image = _thumbnail(y, canvas, blended, request.thumbnail)
             yield Preview(image, str(request.seeds[len(images)]), len(images))
             images.append(image)
