@@ -6,12 +6,18 @@ row by label propagation over whole arrays, so that a sheet of 1024 px takes mil
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
 from studio.widgets.drawing.sheet import Pixels
 
 Bits = npt.NDArray[np.bool_]
+
+_AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
+_SOFTEST, _STEEP = 48, 2
+"""A soft edge is at most so many pixels wide, and rises by so much with each: the sky of a photograph does not."""
 
 
 def _near(pixels: Pixels, x: int, y: int, tolerance: int) -> Bits:
@@ -23,9 +29,12 @@ def _near(pixels: Pixels, x: int, y: int, tolerance: int) -> Bits:
     return near
 
 
-def _far(pixels: npt.NDArray[np.uint8], seed: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-    """The largest difference of a channel from ``seed``, 0 to 255, for ``[N, 4]``."""
-    far: npt.NDArray[np.int32] = np.abs(pixels.astype(np.int32) - seed).max(axis=1)
+def _far(pixels: Pixels, seed: Pixels) -> npt.NDArray[np.uint8]:
+    """The largest difference of a channel from the pixel ``seed``, 0 to 255: ``[H, W]``."""
+    flat = pixels.reshape(pixels.shape[0], -1)
+    row = np.tile(seed, pixels.shape[1])
+    each = np.maximum(flat, row) - np.minimum(flat, row)
+    far: npt.NDArray[np.uint8] = np.maximum(np.maximum(each[:, 0::4], each[:, 1::4]), each[:, 2::4])
     return far
 
 
@@ -137,6 +146,53 @@ def _closed(plain: Bits, core: Bits, radius: int, x: int, y: int) -> Bits:
     return made
 
 
+def _slopes(inside: Bits, far: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.int64]]:
+    """The soft edges around a region, ring by ring, as flat indices: where pixels get further from its colour."""
+    width, height = inside.shape[1], inside.shape[0]
+    taken, levels = inside.reshape(-1).copy(), far.reshape(-1).astype(np.int16)
+    front = np.flatnonzero(_grown(inside, 1) & ~inside)
+    taken[front] = True
+    rings = [front]
+    while front.size and len(rings) <= _SOFTEST:
+        further = []
+        for beside in _beside(front, height, width, _AROUND[::2]):
+            further.append(beside[~taken[beside] & (levels[beside] >= levels[front] + _STEEP)])
+        front = np.unique(np.concatenate(further))
+        taken[front] = True
+        rings.append(front)
+    return rings
+
+
+def _beside(
+    at: npt.NDArray[np.int64], height: int, width: int, ways: tuple[tuple[int, int], ...]
+) -> Iterator[npt.NDArray[np.int64]]:
+    y, x = np.divmod(at, width)
+    for dy, dx in ways:
+        yield np.clip(y + dy, 0, height - 1) * width + np.clip(x + dx, 0, width - 1)
+
+
+def _unmix(
+    pixels: Pixels, rings: list[npt.NDArray[np.int64]], far: npt.NDArray[np.uint8], seed: Pixels, ink: Pixels
+) -> None:
+    """Exchange the part of the old colour in pixels that are mixed of it and of a line.
+
+    How far the line's own colour is from the old one is known where the slope ends; inner rings learn it from outer.
+    """
+    levels, flat = far.reshape(-1), pixels.reshape(-1, 4)
+    line = np.zeros_like(levels)
+    for ring in reversed(rings):
+        most, here = np.maximum(levels[ring], 1), levels[ring].astype(np.int16)
+        for beside in _beside(ring, far.shape[0], far.shape[1], _AROUND):
+            np.maximum(most, levels[beside], out=most)
+            rises = levels[beside] >= here + _STEEP
+            np.maximum(most, np.where(rises, line[beside], 0), out=most)
+        line[ring] = most
+    edge = np.concatenate(rings)
+    part = 1 - levels[edge] / line[edge].astype(np.float64)
+    moved = flat[edge] + part[:, None] * (ink.astype(np.float64) - seed)
+    flat[edge] = np.clip(moved + 0.5, 0, 255).astype(np.uint8)
+
+
 def fill(pixels: Pixels, x: int, y: int, colour: Pixels, *, tolerance: int, gap: int, pure: bool) -> Bits | None:
     """Fill in place around (x, y) with ``colour`` (one pixel); what was filled, None when that was its colour already.
 
@@ -146,18 +202,8 @@ def fill(pixels: Pixels, x: int, y: int, colour: Pixels, *, tolerance: int, gap:
     if np.array_equal(seed, colour):
         return None
     inside = region(pixels, x, y, tolerance=tolerance, gap=gap)
-    words, flat = pixels.view(np.uint32)[..., 0], pixels.reshape(-1, 4)
-    edge = np.empty(0, np.int64) if pure else np.flatnonzero(_grown(inside, 1) & ~inside)
-    if edge.size:
-        height, width = inside.shape
-        ey, ex = np.divmod(edge, width)
-        line = np.ones(edge.size, np.int32)
-        for dy in (-1, 0, 1):
-            for dx in (-1, 0, 1):
-                near = np.clip(ey + dy, 0, height - 1) * width + np.clip(ex + dx, 0, width - 1)
-                np.maximum(line, _far(flat[near], seed), out=line)
-        part = 1 - _far(flat[edge], seed) / line
-        moved = flat[edge] + part[:, None] * (colour.astype(np.float64) - seed)
-        flat[edge] = np.clip(moved + 0.5, 0, 255).astype(np.uint8)
-    np.copyto(words, colour.view(np.uint32)[0], where=inside)
+    if not pure:
+        far = _far(pixels, seed)
+        _unmix(pixels, _slopes(inside, far), far, seed, colour)
+    np.copyto(pixels.view(np.uint32)[..., 0], colour.view(np.uint32)[0], where=inside)
     return inside

@@ -96,6 +96,38 @@ def test_edges_of_smooth_lines_keep_their_darkness_and_no_halo_stays() -> None:
     assert (pixels[20, 30] == BLACK).all() and (pixels[20, 40] == WHITE).all()
 
 
+def test_a_hard_grey_line_beside_a_black_one_stays_grey() -> None:
+    pixels = paper()
+    pixels[:, 30:34, :3] = 128
+    pixels[:, 36:40, :3] = 0
+    fill(pixels, 5, 5, RED, tolerance=48, gap=0, pure=False)
+    assert (pixels[:, 30:34, :3] == 128).all() and (pixels[:, 29] == RED).all()
+
+
+def test_soft_edges_have_no_halo_and_other_rooms_are_left_alone() -> None:
+    drawing = Drawing(128, 128)
+    settings = drawing.settings
+    settings.tool, settings.colour, settings.sizes = "brush", "#0000ff", {"pen": 0.02, "brush": 0.2}
+    drawing.begin(QPointF(64, 20))
+    drawing.move(QPointF(64, 108))
+    drawing.finish()
+    settings.tool, settings.colour = "pen", "#000000"
+    drawing.begin(QPointF(20, 2))
+    drawing.move(QPointF(20, 126))
+    drawing.finish()
+    drawing.begin(QPointF(20, 0))
+    drawing.move(QPointF(20, 128))
+    drawing.finish()
+    settings.tool, settings.colour = "fill", "#ff0000"
+    drawing.begin(QPointF(40, 64))
+    drawing.finish()
+    picture = drawing.sheet.picture()
+    green = picture[64, 24:, 1]
+    assert green.max() < 40, "white is nowhere left between the red and the blue"
+    assert (picture[64, 40] == (255, 0, 0)).all() and picture[64, 64, 2] > 240
+    assert (picture[64, :17] == 255).all(), "the room beyond the line"
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_regions_are_those_of_a_plain_search(seed: int) -> None:
     rng = np.random.RandomState(seed)
