@@ -73,6 +73,8 @@ class Modelling(Part):
         self._found = key
         translators = self.studio.of_role("translator")
         there = self._card(state.model, "translator")
+        if not state.model:  # a newcomer draws first
+            there = next((card for card in translators if takes_ink(card)), there)
         back = self._card(state.back, "translator") if state.back else None
         if there is not None and not state.back:
             back = partner_of(there, translators)

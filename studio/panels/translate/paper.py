@@ -225,8 +225,10 @@ class Paper(Part):
 
     def frame_ended(self) -> None:
         """The frame on its way is there, or will never be."""
-        if self._more:
+        if self._more and (self.busy() or self.panel.tracing.below() is not None):
             self.push()
+        else:
+            self._more = False  # what the session has needs no frame
 
     def _stroke(self, _before: UInt8Image, after: UInt8Image) -> None:
         """A stroke is over: it goes into the project, as one step."""

@@ -33,7 +33,7 @@ class Pictures(Part):
         tr = self.tr
         self._beginning = ""
         self.section = Section(tr("Picture"), tr("drop, paste or click"))
-        self.view = PictureView(" ", aspect=2.4, hint=tr("drop a picture"), takes_drops=True, most=300)
+        self.view = PictureView(" ", aspect=1.8, hint=tr("drop a picture"), takes_drops=True, most=300)
         self.view.setToolTip(tr("The picture that is worked on. Click for more."))
         self.section.add(self.view)
         self.view.clicked.connect(lambda: self.menu(self.view.mapToGlobal(QPoint(8, 40))))

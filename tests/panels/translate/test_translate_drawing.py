@@ -59,6 +59,17 @@ def test_only_one_frame_is_on_its_way_and_the_last_one_wins(panel: TranslatePane
     assert (studio.assets.image(panel.state.drawing) == paper.sheet()).all()
 
 
+def test_a_frame_that_comes_after_the_drawing_was_kept(panel: TranslatePanel, studio: TranslateStudio) -> None:
+    draw(panel, (0.1, 0.1), (0.2, 0.2))
+    draw(panel, (0.4, 0.1), (0.4, 0.9))
+    studio.run_files()
+    assert live(studio).picture == panel.state.drawing
+    studio.answer(4)
+    assert live(studio).picture == panel.state.drawing and panel.paper.source() is None
+    panel.doing.rested()
+    assert [request.picture for request, _ in studio.results] == [panel.state.drawing]
+
+
 def test_undo_brings_the_paper_back(panel: TranslatePanel, studio: TranslateStudio) -> None:
     draw(panel, (0.1, 0.5), (0.9, 0.5))
     studio.run_files()
