@@ -95,6 +95,8 @@ WRAPPED: dict[str, Callable[[State], Any]] = {
     "params_ema": lambda sd: {"params": {k: t * 0 for k, t in sd.items()}, "params_ema": sd},
     "a whole training": lambda sd: {"netD_A": {"model.0.weight": torch.zeros(8, 3, 4, 4)}, "netG_A": module(sd),
                                     "netG_B": {k: t * 0 for k, t in sd.items()}, "optG": {"state": {}}},
+    "a whole module": lambda sd: {"model": (UNetGenerator if "model.model.0.weight" in sd else ResNetGenerator
+                                            ).from_state_dict(sd)},
     "one table": lambda sd: {**{f"netG.{k}": t for k, t in sd.items()}, "netD.0.weight": torch.zeros(8, 3, 4, 4)},
 }  # fmt: skip
 
@@ -306,7 +308,7 @@ def test_embedded_cards_know_better(tmp_path: Path) -> None:
     folder.mkdir()
     for name, extra in (("emoji_to_3d", {}), ("ink_emoji", {"default": True})):
         path = folder / f"{name}.safetensors"
-        save_file({k: t.half() for k, t in lively(net, len(name)).items()}, path, metadata={"name": name})
+        save_file({k: t.half() for k, t in lively(net, len(name)).items()}, path, metadata={"architecture": "x"})
         about = {
             "source_title": "Flat emoji",
             "target_title": "3D emoji",
@@ -326,7 +328,7 @@ def test_embedded_cards_know_better(tmp_path: Path) -> None:
     card = loaded.card
     assert card.assumptions == () and card.architecture == "pix2pix-resnet" and card.title == "Flat to 3D"
     assert {k: card.hyper[k] for k in about} == about
-    assert card.hyper["multiple"] == 4 and card.precision == "float16"
+    assert card.hyper["multiple"] == 4 and card.precision == "float16" and card.hyper["layout"] == "Latent Studio"
 
 
 # -- pairs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.checkpoints.card import Assumption
 from studio.checkpoints.families.base import Recognised, Values
-from studio.checkpoints.families.translators import beside, colors, kept_name, open_questions, size, stated
+from studio.checkpoints.families.translators import beside, colors, kept_name, layout, open_questions, size, stated
 from studio.checkpoints.lazy import Lazy
 from studio.checkpoints.unwrap import Candidate
 
@@ -97,18 +97,20 @@ def _recognised(c: Candidate, tensors: dict[str, Lazy], first: int, where: str) 
 
         return ResNetGenerator.from_state_dict(meta, **{**fixed, **values})
 
-    def tells(values: Values) -> dict[str, Any]:
-        return {"size": values.get("size", fixed.get("size", 256)), "input": "picture", "statistics": float(stored)}
-
     hyper = stated(c)
+
+    def tells(values: Values) -> dict[str, Any]:
+        known = {"size": fixed.get("size", 256), "input": "picture", "statistics": float(stored), **hyper}
+        return {**known, **({"size": values["size"]} if "size" in values else {})}
+
     return Recognised(
         "translator",
         kept_name(c, *kinds, *every),
-        where,
+        layout(c, where),
         tensors,
         make,
         assumptions=left,
-        tells=lambda values: {**tells(values), **hyper, **({"size": values["size"]} if "size" in values else {})},
+        tells=tells,
         notes=(*notes, *beside(c)),
         hyper=hyper,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from studio.checkpoints.families.base import Recognised, Values
-from studio.checkpoints.families.translators import beside, colors, kept_name, open_questions, stated
+from studio.checkpoints.families.translators import beside, colors, kept_name, layout, open_questions, stated
 from studio.checkpoints.lazy import Lazy
 from studio.checkpoints.unwrap import Candidate
 
@@ -46,7 +46,7 @@ def _recognised(c: Candidate, tensors: dict[str, Lazy], where: str, architecture
     return Recognised(
         "upscaler",
         kept_name(c, architecture, "srgan", "srresnet"),
-        where,
+        layout(c, where),
         tensors,
         make,
         assumptions=left,

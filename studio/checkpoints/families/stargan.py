@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.checkpoints.card import Assumption
 from studio.checkpoints.families.base import Recognised, Values
-from studio.checkpoints.families.translators import beside, colors, open_questions, size, stated
+from studio.checkpoints.families.translators import beside, colors, layout, open_questions, size, stated
 from studio.checkpoints.unwrap import Candidate
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def detect(c: Candidate) -> Recognised | None:
     return Recognised(
         "translator",
         "stargan",
-        "yunjey StarGAN",
+        layout(c, "yunjey StarGAN"),
         tensors,
         make,
         assumptions=left,

@@ -53,6 +53,11 @@ def stated(c: Candidate) -> dict[str, Any]:
     return {name: stored_value(c, name) for name in STATED if name in c.metadata}
 
 
+def layout(c: Candidate, theirs: str) -> str:
+    """The layout in words: ours where the file was written by this program."""
+    return "Latent Studio" if "architecture" in c.metadata else theirs
+
+
 def kept_name(c: Candidate, *names: str) -> str:
     """The first of the architectures, or the one of them that the library's copy names."""
     return next((n for n in names if ours(c, n)), names[0])
