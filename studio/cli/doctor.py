@@ -27,7 +27,11 @@ PACKAGES = (
     "platformdirs",
     "psutil",
     "imageio-ffmpeg",
+    "spandrel",
+    "torchvision",
 )
+UNUSED = frozenset({"torchvision"})
+"""Asked for by packages that we use, never imported here: the studio is whole without them."""
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -80,7 +84,8 @@ def _packages() -> dict[str, str]:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            missing.append(name)
+            if name not in UNUSED:
+                missing.append(name)
     if missing and not getattr(sys, "frozen", False):  # a frozen program carries code without package records
         raise StudioError(f"Missing: {', '.join(missing)}.", "", "Install the studio again.")
     return found

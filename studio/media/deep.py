@@ -107,7 +107,8 @@ def to_eight(deep: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
     """The nearest 8-bit values of 16-bit ones of any shape ``[H, ...]``."""
     made = np.empty(deep.shape, np.uint8)
     for top, bottom in rows_of(deep.shape[0], int(np.prod(deep.shape[1:]))):
-        made[top:bottom] = (deep[top:bottom].astype(np.uint32) + 128) // 257
+        # The same as (v + 128) // 257 for all 65536 values, without a division.
+        made[top:bottom] = (deep[top:bottom].astype(np.uint32) * 255 + 32895) >> 16
     return made
 
 

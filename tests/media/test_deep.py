@@ -103,6 +103,11 @@ def test_a_broken_off_file_is_told_of() -> None:
         load_image(data[: len(data) // 2])
 
 
+def test_the_nearest_eight_bits() -> None:
+    every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    assert np.array_equal(to_eight(every), np.round(every / 257.0).astype(np.uint8))
+
+
 # Profiles
 
 CURVES = {
