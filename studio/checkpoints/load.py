@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from studio.checkpoints.folders import config_beside, model_file, shown_name
 from studio.checkpoints.formats.contents import Contents, read_contents
 from studio.checkpoints.lazy import Lazy
 from studio.checkpoints.limits import plain, too_much
-from studio.checkpoints.pairs import direction, sides
+from studio.checkpoints.pairs import direction, drawn, sides
 from studio.checkpoints.skeleton import Hollow, hollow
 
 if TYPE_CHECKING:
@@ -147,10 +148,14 @@ def _directed(found: _Found, side: ModelCard | None) -> None:
         return
     if side is not None and "source_title" in side.hyper and "direction" not in side.assumed():
         return
-    name = side.name if side is not None else shown_name(found.file.path)
-    told = direction(*(plain(n) for n in (*reversed(found.trail), name)))
+    names = [plain(n) for n in (*reversed(found.trail), side.name if side is not None else shown_name(found.file.path))]
+    told = direction(*names)
     if told is not None and all(a.name != "direction" for a in recognised.assumptions):
         recognised.assumptions = (*recognised.assumptions, told)
+    if drawn(*names):
+        recognised.assumptions = tuple(
+            dataclasses.replace(a, value="ink") if a.name == "input" else a for a in recognised.assumptions
+        )
     rest = recognised.tells
     recognised.tells = lambda values: {**rest(values), **sides(values.get("direction", ""))}
 

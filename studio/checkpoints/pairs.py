@@ -25,6 +25,8 @@ _WORDS = re.compile(
     rf"|{_START}(?P<c>[A-Za-z0-9]+)[-_ ]to[-_ ](?P<d>[A-Za-z0-9]+){_END}"
     r"|(?P<e>[a-z0-9]{2,})To(?P<f>[A-Z][A-Za-z0-9]+)"
 )
+_LINES = frozenset(("edge", "edges", "sketch", "sketches", "line", "lines", "lineart", "drawing", "drawings", "ink",
+                    "scribble", "scribbles", "contour", "contours"))  # fmt: skip
 _OTHER = {"a": "b", "b": "a", "x": "y", "y": "x"}
 
 
@@ -81,6 +83,11 @@ def sides(value: Any) -> dict[str, str]:
     """``source_title`` and ``target_title`` for the value of that assumption."""
     source, arrow, target = str(value).partition(_ARROW)
     return {"source_title": source, "target_title": target} if arrow else {}
+
+
+def drawn(*names: str) -> bool:
+    """Whether a name says that the way begins with lines: ``edges2shoes``, ``sketch_to_face``."""
+    return any((found := way(name)) is not None and found.source.lower() in _LINES for name in names)
 
 
 def partners(cards: Iterable[ModelCard]) -> dict[str, str]:

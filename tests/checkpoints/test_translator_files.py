@@ -230,7 +230,9 @@ def test_padding_and_colours_can_be_changed(tmp_path: Path) -> None:
     path = saved(tmp_path / "horse2zebra.pth", sd)
     x = want["input"]
     plain = load_model(path)
-    assert plain.card.assumed() == {"colors": "rgb", "padding": "reflect", "size": 256, "direction": "Horse → Zebra"}
+    assert plain.card.assumed() == {
+        "colors": "rgb", "padding": "reflect", "size": 256, "input": "picture", "direction": "Horse → Zebra"
+    }  # fmt: skip
     assert plain.card.title == "horse2zebra (CycleGAN, Horse → Zebra)"
     assert all(a.why.endswith(".") and len(a.choices) > 1 for a in plain.card.assumptions)
     y = plain.network.translate(x)
@@ -258,6 +260,9 @@ def test_dropout_can_be_changed(tmp_path: Path) -> None:
     x = want["input"]
     loaded = load_model(path)
     assert loaded.card.assumed()["dropout"] is True and loaded.card.hyper["has_dropout"]
+    # Edges are drawn: the canvas is at home, unless somebody says otherwise.
+    assert loaded.card.assumed()["input"] == loaded.card.hyper["input"] == "ink"
+    assert inspect(path, assumptions={"input": "picture"}).hyper["input"] == "picture"
     a, b = (loaded.network.translate(x, "own", dropout_seed=s) for s in (1, 2))
     assert float((a - b).abs().max()) > 1e-3
     near(loaded.network.translate(x, "own"), want["output_own_statistics"])

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from studio.checkpoints.card import Assumption
 from studio.checkpoints.families.base import Recognised, Values
-from studio.checkpoints.families.translators import beside, colors, layout, open_questions, size, stated
+from studio.checkpoints.families.translators import (
+    answered,
+    beside,
+    colors,
+    layout,
+    open_questions,
+    size,
+    stated,
+    takes,
+)
 from studio.checkpoints.unwrap import Candidate
 
 if TYPE_CHECKING:
@@ -35,7 +44,7 @@ def detect(c: Candidate) -> Recognised | None:
             "what makes variations of one drawing."
         )
         dropout = Assumption("dropout", True, why, (True, False))
-    fixed, left = open_questions(c, dropout, colors(), size(min(1024, 1 << levels)))
+    fixed, left = open_questions(c, dropout, colors(), size(min(1024, 1 << levels)), takes(down.shape[1]))
     hyper = stated(c)
 
     def make(meta: Mapping[str, Tensor], values: Values) -> nn.Module:
@@ -44,8 +53,7 @@ def detect(c: Candidate) -> Recognised | None:
         return UNetGenerator.from_state_dict(meta, **{**fixed, **values})
 
     def tells(values: Values) -> dict[str, Any]:
-        known = {"size": fixed.get("size", 256), "input": "picture", "statistics": float(stored), **hyper}
-        return {**known, **({"size": values["size"]} if "size" in values else {})}
+        return answered(values, fixed, {"size": 256, "input": "picture", "statistics": float(stored)}, hyper)
 
     return Recognised(
         "translator",

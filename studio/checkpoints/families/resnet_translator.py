@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from studio.checkpoints.card import Assumption
 from studio.checkpoints.families.base import Recognised, Values
-from studio.checkpoints.families.translators import beside, colors, kept_name, layout, open_questions, size, stated
+from studio.checkpoints.families.translators import (
+    answered,
+    beside,
+    colors,
+    kept_name,
+    layout,
+    open_questions,
+    size,
+    stated,
+    takes,
+)
 from studio.checkpoints.lazy import Lazy
 from studio.checkpoints.unwrap import Candidate
 
@@ -88,7 +98,9 @@ def _recognised(c: Candidate, tensors: dict[str, Lazy], first: int, where: str) 
     padded = f"model.{first}.conv_block.0.weight" not in tensors
     why = "No file says how the borders inside are made. The authors' own way is reflection."
     padding = Assumption("padding", "reflect", why, ("reflect", "replicate")) if padded else None
-    fixed, left = open_questions(c, colors(), padding, size(1024 if kinds == ("pix2pixhd",) else 256))
+    fixed, left = open_questions(
+        c, colors(), padding, size(1024 if kinds == ("pix2pixhd",) else 256), takes(tensors["model.1.weight"].shape[1])
+    )
     old = any(n.endswith(_UNUSED[:2]) and f"{n.rpartition('.')[0]}.weight" not in tensors for n in tensors)
     notes = ("Running statistics of an old version of torch were left out: nothing uses them.",) if old else ()
 
@@ -100,8 +112,7 @@ def _recognised(c: Candidate, tensors: dict[str, Lazy], first: int, where: str) 
     hyper = stated(c)
 
     def tells(values: Values) -> dict[str, Any]:
-        known = {"size": fixed.get("size", 256), "input": "picture", "statistics": float(stored), **hyper}
-        return {**known, **({"size": values["size"]} if "size" in values else {})}
+        return answered(values, fixed, {"size": 256, "input": "picture", "statistics": float(stored)}, hyper)
 
     return Recognised(
         "translator",

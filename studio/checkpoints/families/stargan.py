@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from studio.checkpoints.card import Assumption
 from studio.checkpoints.families.base import Recognised, Values
-from studio.checkpoints.families.translators import beside, colors, layout, open_questions, size, stated
+from studio.checkpoints.families.translators import answered, beside, colors, layout, open_questions, size, stated
 from studio.checkpoints.unwrap import Candidate
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ def detect(c: Candidate) -> Recognised | None:
 
     def tells(values: Values) -> dict[str, Any]:
         names, groups = _named(str(values.get("labels", _NUMBERED)), labels)
-        told = {"size": fixed.get("size", 128), "input": "picture", "statistics": 0.0, **hyper}
-        told.update({"size": values["size"]} if "size" in values else {})
+        told = answered(values, fixed, {"size": 128, "input": "picture", "statistics": 0.0}, hyper)
         return {**told, "label_names": names, "label_groups": groups}
 
     return Recognised(

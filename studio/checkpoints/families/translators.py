@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from studio.checkpoints.card import Assumption
-from studio.checkpoints.families.base import ours, stored_assumptions, stored_value
+from studio.checkpoints.families.base import Values, ours, stored_assumptions, stored_value
 from studio.checkpoints.unwrap import Candidate
 
 STATED = ("input", "statistics", "partner", "palette", "sharper", "source_title", "target_title", "size")
@@ -25,6 +25,20 @@ def size(value: int) -> Assumption:
     """The side in px at which it was trained, and works best."""
     why = f"The file does not say at which size it was trained; {value} px is usual for this kind."
     return Assumption("size", value, why, tuple(sorted({*_SIZES, value})))
+
+
+def takes(channels: int) -> Assumption | None:
+    """What the pictures are that it takes: black lines on white paper bring the drawing canvas."""
+    if channels not in (1, 3, 4):
+        return None
+    why = "The file does not say what it was trained on: pictures, or black lines on white (“ink”), which one can draw."
+    return Assumption("input", "picture", why, ("picture", "ink"))
+
+
+def answered(values: Values, fixed: dict[str, Any], usual: dict[str, Any], hyper: dict[str, Any]) -> dict[str, Any]:
+    """What the card says beside the network's own hyper-parameters: the usual, unless somebody says otherwise."""
+    said = {k: v for table in (fixed, values) for k, v in table.items() if k in ("size", "input")}
+    return {**usual, **hyper, **said}
 
 
 def open_questions(c: Candidate, *asked: Assumption | None) -> tuple[dict[str, Any], tuple[Assumption, ...]]:
@@ -71,4 +85,8 @@ def beside(c: Candidate) -> tuple[str, ...]:
     others = [k for k in others if _GENERATOR.search(k) and "optim" not in k.lower()]
     if not others:
         return ()
-    return (f"“{c.trail[-1]}” of this file is used; it also holds {', '.join(f'“{k[:40]}”' for k in others[:4])}.",)
+    listed = ", ".join(f"“{k[:40]}”" for k in others[:4])
+    return (
+        f"“{c.trail[-1]}” of this file is used. It also holds {listed}; what is saved in a file of its own can be used "
+        "too.",
+    )
