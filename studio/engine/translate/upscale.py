@@ -23,6 +23,7 @@ from studio.engine.style.needs import SHARE, available
 from studio.engine.translate.canvas import LUMA, Canvas, Outcome, open_canvas
 from studio.engine.translate.network import bytes_per_pixel
 from studio.nets.roles import Upscaler
+from studio.nets.translator_ops import mix_weights
 from studio.project.base import Precision
 from studio.project.translate import Upscale
 
@@ -91,16 +92,18 @@ def open_upscaler(ctx: Context, request: Upscale, precision: Precision | None) -
 
 
 def _between(ctx: Context, a: tuple[ModelCard, Any], b: tuple[ModelCard, Any], t: float) -> Any:
-    from studio.nets.translator_ops import mix_weights
-
-    if [(k, v.shape) for k, v in a[1].state_dict().items()] != [(k, v.shape) for k, v in b[1].state_dict().items()]:
+    """The network whose numbers lie ``t`` of the way from one to the other, kept while the slider may come back."""
+    plain, sharp = a[1], b[1]
+    if type(plain) is not type(sharp):  # one of them has a prepared form and the other has not
+        plain, sharp = getattr(plain, "exact", plain), getattr(sharp, "exact", sharp)
+    if {k: v.shape for k, v in plain.state_dict().items()} != {k: v.shape for k, v in sharp.state_dict().items()}:
         raise ModelError(
             f"“{b[0].title or b[0].name}” is no sharper sister of “{a[0].title or a[0].name}”.",
             "Their networks are not built alike, so there is nothing between them.",
             "Choose the two models of one pair.",
         )
-    key = ("between", a[0].sha256, b[0].sha256, round(t, 4), ctx.device)
-    found: Any = ctx.cache.make(key, lambda: mix_weights((a[1], b[1]), (1.0 - t, t)).eval().requires_grad_(False))
+    key = ("between", a[0].sha256, b[0].sha256, round(t, 4), type(plain).__name__, ctx.device)
+    found: Any = ctx.cache.make(key, lambda: mix_weights((plain, sharp), (1.0 - t, t)).eval().requires_grad_(False))
     return found
 
 

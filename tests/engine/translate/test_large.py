@@ -54,7 +54,7 @@ def test_a_large_picture_is_what_a_small_one_would_be(shelf: Shelf, as_if_large:
         strength=Amount(mask=shelf.image(mask), outside=0.3, feather=40.0), keep_colours=Amount(value=0.6), seed=4
     )
     wishes = [
-        Translate(model=sha, picture=picture, look=wished)
+        Translate(precision="exact", model=sha, picture=picture, look=wished)
         for picture in (shelf.image(photograph(70, 90)), shelf.image(rgba()))
         for wished in (TranslateLook(), look)
     ]
@@ -74,7 +74,7 @@ def test_a_large_picture_is_what_a_small_one_would_be(shelf: Shelf, as_if_large:
 def test_sixteen_bits_of_a_large_picture_stay(shelf: Shelf, as_if_large: Any) -> None:
     sha = shelf.put(resnet())
     ramp = np.linspace(0, 65535, 60 * 60).reshape(60, 60).astype(np.uint16)
-    request = Translate(model=sha, picture=shelf.file(Image.fromarray(ramp)))
+    request = Translate(precision="exact", model=sha, picture=shelf.file(Image.fromarray(ramp)))
     small = run(start(shelf.ctx, request))
     as_if_large()
     large = run(start(shelf.ctx, msgspec.structs.replace(request, tile=32)))
@@ -83,8 +83,8 @@ def test_sixteen_bits_of_a_large_picture_stay(shelf: Shelf, as_if_large: Any) ->
 
 def test_a_large_cycle_and_large_variations(shelf: Shelf, as_if_large: Any) -> None:
     there, home, picture = shelf.put(unet(), "a"), shelf.put(resnet(), "b"), shelf.image(photograph(70, 90))
-    round_trip = Cycle(model=there, back=home, picture=picture)
-    some = Variations(model=there, picture=picture, seeds=(5, 6), thumbnail=45)
+    round_trip = Cycle(precision="exact", model=there, back=home, picture=picture)
+    some = Variations(precision="exact", model=there, picture=picture, seeds=(5, 6), thumbnail=45)
     small, few = run(start(shelf.ctx, round_trip)), run(start(shelf.ctx, some))
     as_if_large()
     large, many = run(start(shelf.ctx, round_trip)), run(start(shelf.ctx, some))
@@ -100,7 +100,7 @@ def test_maps_on_a_file_leave_nothing_behind(
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    request = Translate(model=shelf.put(resnet()), picture=shelf.image(photograph(70, 90)), tile=32)
+    request = Translate(precision="exact", model=shelf.put(resnet()), picture=shelf.image(photograph(70, 90)), tile=32)
     expected = run(start(shelf.ctx, request)).image
     as_if_large(room=2000)
     made = run(start(shelf.ctx, request)).image
@@ -113,7 +113,7 @@ def test_maps_on_a_file_leave_nothing_behind(
 
 
 def test_a_full_disk_is_told(shelf: Shelf, as_if_large: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = Translate(model=shelf.put(resnet()), picture=shelf.image(photograph(70, 90)), tile=32)
+    request = Translate(precision="exact", model=shelf.put(resnet()), picture=shelf.image(photograph(70, 90)), tile=32)
     as_if_large(room=2000)
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 0})())
     with pytest.raises(ResourceError, match="not enough room"):

@@ -54,7 +54,7 @@ def test_what_was_painted_is_read(shelf: Shelf, monkeypatch: pytest.MonkeyPatch,
     x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 127.5 - 1
     painted = toy.translate(x, labels=torch.tensor([values]).float())
     shown = ((painted[0] + 1) * 127.5 + 0.5).clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
-    made = run(start(shelf.ctx, ReadLabels(model=sha, picture=shelf.image(shown), size=48)))
+    made = run(start(shelf.ctx, ReadLabels(precision="exact", model=sha, picture=shelf.image(shown), size=48)))
     assert made.values == tuple(map(float, values))
     assert made.info["change"] < 0.01 and len(made.info["margins"]) == 5 and min(made.info["margins"]) > 0.01
     assert toy.asked < 40  # 3 toggles and 6 choices, looked at twice
@@ -62,7 +62,7 @@ def test_what_was_painted_is_read(shelf: Shelf, monkeypatch: pytest.MonkeyPatch,
 
 def test_a_real_network_gets_labels_that_fit_its_groups(shelf: Shelf) -> None:
     sha = shelf.put(stargan(9), label_groups=GROUPS)
-    request = ReadLabels(model=sha, picture=shelf.image(photograph(40, 60)), size=32)
+    request = ReadLabels(precision="exact", model=sha, picture=shelf.image(photograph(40, 60)), size=32)
     made = run(start(shelf.ctx, request))
     assert set(made.values) <= {0.0, 1.0}
     assert sum(made.values[3:7]) == 1 and sum(made.values[7:]) == 1
@@ -75,7 +75,11 @@ def test_a_real_network_gets_labels_that_fit_its_groups(shelf: Shelf) -> None:
 
 def test_a_model_without_labels_says_so(shelf: Shelf) -> None:
     with pytest.raises(StudioError, match="has no labels to read"):
-        run(start(shelf.ctx, ReadLabels(model=shelf.put(resnet()), picture=shelf.image(photograph()))))
+        run(
+            start(
+                shelf.ctx, ReadLabels(precision="exact", model=shelf.put(resnet()), picture=shelf.image(photograph()))
+            )
+        )
 
 
 def test_labels_that_no_group_names_are_toggles() -> None:

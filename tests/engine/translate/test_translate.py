@@ -41,7 +41,7 @@ def near(a: Any, b: Any, most: int = 1) -> bool:
 def test_the_outcome_is_the_networks(shelf: Shelf, size: tuple[int, int]) -> None:
     net, pixels = unet(), photograph(*size)
     sha = shelf.put(net)
-    made = translated(shelf, Translate(model=sha, picture=shelf.image(pixels)))
+    made = translated(shelf, Translate(precision="exact", model=sha, picture=shelf.image(pixels)))
     assert made.image.shape == (*size, 3) and made.deep is None
     # Without a word on the card a network uses the picture's own statistics, as its authors ran it.
     assert near(made.image, eight_bits(net.translate(signed(pixels), "own")))
@@ -53,7 +53,9 @@ def test_statistics_are_the_requests_or_else_the_cards(shelf: Shelf) -> None:
     sha = shelf.put(net, hyper={"statistics": 0.25})
     picture = shelf.image(pixels)
     for asked, used in ((None, 0.25), (0.0, 0.0), (0.7, 0.7), (1.0, 1.0)):
-        made = translated(shelf, Translate(model=sha, picture=picture, look=TranslateLook(statistics=asked)))
+        made = translated(
+            shelf, Translate(precision="exact", model=sha, picture=picture, look=TranslateLook(statistics=asked))
+        )
         assert near(made.image, eight_bits(net.translate(signed(pixels), used)))
         assert made.info["statistics"] == used
 
@@ -62,7 +64,7 @@ def test_a_seed_is_a_variation_and_comes_again(shelf: Shelf) -> None:
     net, pixels = unet(), photograph()
     sha, picture = shelf.put(net), shelf.image(pixels)
     made = [
-        translated(shelf, Translate(model=sha, picture=picture, look=TranslateLook(seed=seed))).image
+        translated(shelf, Translate(precision="exact", model=sha, picture=picture, look=TranslateLook(seed=seed))).image
         for seed in (None, 7, 7, 8)
     ]
     assert np.array_equal(made[1], made[2]) and not np.array_equal(made[1], made[3])
@@ -85,13 +87,21 @@ def test_a_drawing_is_averaged_down_so_that_thin_lines_stay(shelf: Shelf) -> Non
 
 def test_the_size_is_the_longer_side(shelf: Shelf) -> None:
     sha, picture = shelf.put(resnet()), shelf.image(photograph(60, 90))
-    assert translated(shelf, Translate(model=sha, picture=picture, size=45)).image.shape == (30, 45, 3)
-    assert translated(shelf, Translate(model=sha, picture=picture, size=120)).image.shape == (80, 120, 3)
+    assert translated(shelf, Translate(precision="exact", model=sha, picture=picture, size=45)).image.shape == (
+        30,
+        45,
+        3,
+    )
+    assert translated(shelf, Translate(precision="exact", model=sha, picture=picture, size=120)).image.shape == (
+        80,
+        120,
+        3,
+    )
 
 
 def test_networks_for_grey_see_the_light(shelf: Shelf) -> None:
     net, pixels = unet(channels=1), photograph()
-    made = translated(shelf, Translate(model=shelf.put(net), picture=shelf.image(pixels)))
+    made = translated(shelf, Translate(precision="exact", model=shelf.put(net), picture=shelf.image(pixels)))
     light = luma(torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255) * 2 - 1
     assert near(made.image, eight_bits(net.translate(light, "own")))
 
@@ -99,11 +109,11 @@ def test_networks_for_grey_see_the_light(shelf: Shelf) -> None:
 def test_strength_goes_from_the_picture_to_the_outcome_where_the_mask_says(shelf: Shelf) -> None:
     sha, pixels = shelf.put(resnet()), photograph()
     picture = shelf.image(pixels)
-    full = translated(shelf, Translate(model=sha, picture=picture)).image
+    full = translated(shelf, Translate(precision="exact", model=sha, picture=picture)).image
 
     def at(**amount: Any) -> Any:
         look = TranslateLook(strength=Amount(**amount))
-        return translated(shelf, Translate(model=sha, picture=picture, look=look)).image
+        return translated(shelf, Translate(precision="exact", model=sha, picture=picture, look=look)).image
 
     assert np.array_equal(at(value=0.0), pixels)
     half = at(value=0.5)
@@ -121,11 +131,11 @@ def test_strength_goes_from_the_picture_to_the_outcome_where_the_mask_says(shelf
 def test_kept_colours_are_the_pictures_under_the_outcomes_light(shelf: Shelf) -> None:
     sha, pixels = shelf.put(resnet()), photograph()
     picture = shelf.image(pixels)
-    full = translated(shelf, Translate(model=sha, picture=picture)).image
+    full = translated(shelf, Translate(precision="exact", model=sha, picture=picture)).image
 
     def at(value: float) -> Any:
         look = TranslateLook(keep_colours=Amount(value=value))
-        return translated(shelf, Translate(model=sha, picture=picture, look=look)).image
+        return translated(shelf, Translate(precision="exact", model=sha, picture=picture, look=look)).image
 
     def light(image: Any) -> Any:
         return image.astype(float) @ np.array([0.299, 0.587, 0.114])
@@ -156,33 +166,38 @@ def test_alpha_comes_through_and_what_is_transparent_is_paper(shelf: Shelf) -> N
     seen = np.where(alpha == 255, pixels, 255).astype(float)
     seen[16:48, 15] = pixels[16:48, 15] * (100 / 255) + 155
     sha, picture = shelf.put(net), shelf.image(np.concatenate((pixels, alpha), axis=2))
-    made = translated(shelf, Translate(model=sha, picture=picture))
+    made = translated(shelf, Translate(precision="exact", model=sha, picture=picture))
     assert made.image.shape == (64, 64, 4) and np.array_equal(made.image[..., 3], alpha[..., 0])
     assert near(made.image[..., :3], eight_bits(net.translate(signed(seen))))
-    small = translated(shelf, Translate(model=sha, picture=picture, size=32)).image
+    small = translated(shelf, Translate(precision="exact", model=sha, picture=picture, size=32)).image
     assert small.shape == (32, 32, 4) and set(np.unique(small[..., 3])) >= {0, 255}
     bare = TranslateLook(strength=Amount(value=0.0))
-    again = translated(shelf, Translate(model=sha, picture=picture, look=bare)).image
+    again = translated(shelf, Translate(precision="exact", model=sha, picture=picture, look=bare)).image
     assert np.array_equal(again, np.concatenate((pixels, alpha), axis=2))  # hidden colours too
 
 
 def test_an_alpha_that_says_nothing_is_left_out(shelf: Shelf) -> None:
     pixels = np.concatenate((photograph(), np.full((64, 64, 1), 255, np.uint8)), axis=2)
-    assert translated(shelf, Translate(model=shelf.put(resnet()), picture=shelf.image(pixels))).image.shape[2] == 3
+    assert (
+        translated(
+            shelf, Translate(precision="exact", model=shelf.put(resnet()), picture=shelf.image(pixels))
+        ).image.shape[2]
+        == 3
+    )
 
 
 def test_sixteen_bits_come_out_as_sixteen(shelf: Shelf) -> None:
     net = resnet()
     ramp = np.linspace(0, 65535, 64 * 64).reshape(64, 64).astype(np.uint16)
     sha, picture = shelf.put(net), shelf.file(Image.fromarray(ramp))
-    made = translated(shelf, Translate(model=sha, picture=picture))
+    made = translated(shelf, Translate(precision="exact", model=sha, picture=picture))
     assert made.deep is not None and made.deep.dtype == np.uint16 and made.deep.shape == (64, 64, 3)
     x = torch.from_numpy(np.repeat((ramp / 65535).astype(np.float32)[None, None], 3, axis=1)) * 2 - 1
     y = ((net.translate(x)[0] + 1) / 2).permute(1, 2, 0).numpy()
     assert np.abs(made.deep / 65535 - y).max() < 2e-5
     assert near(made.image, made.deep / 257 + 0.5)
     bare = TranslateLook(strength=Amount(value=0.0))
-    kept = translated(shelf, Translate(model=sha, picture=picture, look=bare))
+    kept = translated(shelf, Translate(precision="exact", model=sha, picture=picture, look=bare))
     assert np.array_equal(kept.deep[..., 0], ramp)
 
 
@@ -194,7 +209,9 @@ def test_labels_steer_and_the_cards_are_the_default(shelf: Shelf) -> None:
     )
     sha, picture = shelf.put(net, label_groups=groups), shelf.image(pixels)
     for wish, used in (((), (0, 1, 0, 1, 0)), ((0.3, -1.0, 0, 0, 2.0),) * 2):
-        made = translated(shelf, Translate(model=sha, picture=picture, look=TranslateLook(labels=wish)))
+        made = translated(
+            shelf, Translate(precision="exact", model=sha, picture=picture, look=TranslateLook(labels=wish))
+        )
         assert near(made.image, eight_bits(net.translate(signed(pixels), labels=torch.tensor([used]).float())))
 
 
@@ -202,33 +219,41 @@ def test_what_cannot_be_is_told_in_a_sentence(shelf: Shelf) -> None:
     picture = shelf.image(photograph())
     many, plain, larger = shelf.put(stargan(), "a"), shelf.put(resnet(), "b"), shelf.put(enlarger(), "c")
     wishes: list[tuple[Any, str]] = [
-        (Translate(model=many, picture=picture, look=TranslateLook(labels=(1.0, 0.0))), "It takes 5 numbers"),
-        (Translate(model=many, picture=picture, look=TranslateLook(labels=(float("nan"),) * 5)), "not a number"),
-        (Translate(model=plain, picture=""), "There is no picture yet"),
-        (Translate(model=plain, picture="0" * 64), ""),
-        (Translate(model=larger, picture=picture), "cannot be used here"),
-        (Translate(model="1" * 64, picture=picture), "not on this computer"),
-        (Translate(model=plain, picture=picture, size=40_000), "megapixels"),
-        (Variations(model=plain, picture=picture), "has no variations"),
-        (Cycle(model=plain, back=larger, picture=picture), "cannot be used here"),
+        (
+            Translate(precision="exact", model=many, picture=picture, look=TranslateLook(labels=(1.0, 0.0))),
+            "It takes 5 numbers",
+        ),
+        (
+            Translate(precision="exact", model=many, picture=picture, look=TranslateLook(labels=(float("nan"),) * 5)),
+            "not a number",
+        ),
+        (Translate(precision="exact", model=plain, picture=""), "There is no picture yet"),
+        (Translate(precision="exact", model=plain, picture="0" * 64), ""),
+        (Translate(precision="exact", model=larger, picture=picture), "cannot be used here"),
+        (Translate(precision="exact", model="1" * 64, picture=picture), "not on this computer"),
+        (Translate(precision="exact", model=plain, picture=picture, size=40_000), "megapixels"),
+        (Variations(precision="exact", model=plain, picture=picture), "has no variations"),
+        (Cycle(precision="exact", model=plain, back=larger, picture=picture), "cannot be used here"),
     ]
     for wish, words in wishes:
         with pytest.raises(StudioError) as told:
             run(start(shelf.ctx, wish))
         assert words in told.value.sentence() and told.value.kind in ("user", "model")
     # Labels that another model left behind do no harm to one without.
-    translated(shelf, Translate(model=plain, picture=picture, look=TranslateLook(labels=(1.0,))))
+    translated(shelf, Translate(precision="exact", model=plain, picture=picture, look=TranslateLook(labels=(1.0,))))
 
 
 def test_without_a_translator_there_is_a_sentence(shelf: Shelf) -> None:
     with pytest.raises(ModelError, match="no translator on this computer"):
-        translated(shelf, Translate(model="", picture=shelf.image(photograph())))
+        translated(shelf, Translate(precision="exact", model="", picture=shelf.image(photograph())))
 
 
 def test_there_and_back_shows_what_is_lost(shelf: Shelf) -> None:
     there, home, pixels = resnet(1), unet(2), photograph()
     a, b, picture = shelf.put(there, "a"), shelf.put(home, "b"), shelf.image(pixels)
-    found, made = events(start(shelf.ctx, Cycle(model=a, back=b, picture=picture, look=TranslateLook(seed=3))))
+    found, made = events(
+        start(shelf.ctx, Cycle(precision="exact", model=a, back=b, picture=picture, look=TranslateLook(seed=3)))
+    )
     away = there.translate(signed(pixels))
     back = home.translate(away, "own", 3)
     assert np.array_equal(made.source, pixels)
@@ -243,19 +268,21 @@ def test_there_and_back_shows_what_is_lost(shelf: Shelf) -> None:
 def test_variations_come_one_by_one(shelf: Shelf) -> None:
     net, pixels = unet(), photograph(64, 48)
     sha, picture = shelf.put(net), shelf.image(pixels)
-    found, made = events(start(shelf.ctx, Variations(model=sha, picture=picture, seeds=(3, 1, 4, 1, 5), thumbnail=64)))
+    found, made = events(
+        start(shelf.ctx, Variations(precision="exact", model=sha, picture=picture, seeds=(3, 1, 4, 1, 5), thumbnail=64))
+    )
     previews = [e for e in found if isinstance(e, Preview)]
     assert [p.index for p in previews] == [0, 1, 2, 3, 4] and [p.label for p in previews] == ["3", "1", "4", "1", "5"]
     assert all(np.array_equal(p.image, i) for p, i in zip(previews, made.images, strict=True))
     assert np.array_equal(made.images[1], made.images[3]) and not np.array_equal(made.images[0], made.images[1])
     assert near(made.images[0], eight_bits(net.translate(signed(pixels), "own", 3)))
-    small = run(start(shelf.ctx, Variations(model=sha, picture=picture, seeds=(3,), thumbnail=32)))
+    small = run(start(shelf.ctx, Variations(precision="exact", model=sha, picture=picture, seeds=(3,), thumbnail=32)))
     assert small.images[0].shape == (32, 24, 3)
 
 
 def test_a_request_gives_the_same_picture_again_and_leaves_nothing_behind(shelf: Shelf, tmp_path: Path) -> None:
     sha, picture = shelf.put(unet()), shelf.image(photograph(90, 70))
-    request = Translate(model=sha, picture=picture, tile=32, look=TranslateLook(seed=1))
+    request = Translate(precision="exact", model=sha, picture=picture, tile=32, look=TranslateLook(seed=1))
     first = translated(shelf, request)
     shelf.ctx.free()
     assert np.array_equal(first.image, translated(shelf, request).image)

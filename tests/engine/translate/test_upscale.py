@@ -20,7 +20,7 @@ from tests.engine.translate.parts import Shelf, enlarger, events, photograph, re
 
 
 def enlarged(shelf: Shelf, **how: Any) -> Any:
-    return run(start(shelf.ctx, Upscale(**how)))
+    return run(start(shelf.ctx, Upscale(precision="exact", **how)))
 
 
 def direct(net: Any, pixels: Any) -> Any:
@@ -40,12 +40,12 @@ def test_the_outcome_is_the_networks(shelf: Shelf, scale: int, size: tuple[int, 
 def test_tiles_are_seamless_and_tell_their_progress(shelf: Shelf) -> None:
     net, pixels = enlarger(), photograph(90, 130)
     sha, picture = shelf.put(net), shelf.image(pixels)
-    found, made = events(start(shelf.ctx, Upscale(model=sha, picture=picture, tile=32)))
+    found, made = events(start(shelf.ctx, Upscale(precision="exact", model=sha, picture=picture, tile=32)))
     progress = [e for e in found if isinstance(e, Progress) and e.total]
     assert [e.done for e in progress] == list(range(15)) and {e.total for e in progress} == {15}
     assert np.abs(made.image.astype(int) - direct(net, pixels)).max() <= 1
     assert made.info["tile"] == 32
-    smaller = run(start(shelf.ctx.derive(parts=4), Upscale(model=sha, picture=picture, tile=64)))
+    smaller = run(start(shelf.ctx.derive(parts=4), Upscale(precision="exact", model=sha, picture=picture, tile=64)))
     assert smaller.info["tile"] == 32
 
 
@@ -68,6 +68,16 @@ def test_between_a_model_and_its_sharper_sister(shelf: Shelf) -> None:
     # Without a sister there is nothing to go towards.
     made = enlarged(shelf, model=plain, sharpness=1.0, picture=picture)
     assert np.abs(made.image.astype(int) - direct(a, pixels)).max() <= 1
+
+
+def test_half_way_is_half_way_in_the_prepared_form_too(shelf: Shelf) -> None:
+    a, b, pixels = enlarger(1), enlarger(2), photograph()
+    plain, sharp, picture = shelf.put(a, "a"), shelf.put(b, "b"), shelf.image(pixels)
+    request = Upscale(model=plain, sharper=sharp, sharpness=0.5, picture=picture)
+    made = run(start(shelf.ctx, request))
+    expected = direct(mix_weights((a, b), (0.5, 0.5)), pixels)
+    assert np.abs(made.image.astype(float) - expected).mean() < 1.0
+    assert np.array_equal(made.image, run(start(shelf.ctx, request)).image)
 
 
 def test_sisters_must_be_alike(shelf: Shelf) -> None:
@@ -149,7 +159,9 @@ def test_without_an_upscaler_there_is_a_sentence(shelf: Shelf) -> None:
 
 
 def test_cancelled_between_tiles_nothing_stays(shelf: Shelf, tmp_path: Path) -> None:
-    request = Upscale(model=shelf.put(enlarger()), picture=shelf.image(photograph(100, 100)), tile=32)
+    request = Upscale(
+        precision="exact", model=shelf.put(enlarger()), picture=shelf.image(photograph(100, 100)), tile=32
+    )
     before = sorted(tmp_path.rglob("*"))
     steps = start(shelf.ctx, request)
     for _ in range(4):
