@@ -452,3 +452,15 @@ def test_names_at_random(tmp_path: Path) -> None:
             load_model(saved(tmp_path / "x.pth", table))
         except ModelError as exc:
             assert str(exc).endswith(".")
+
+
+def test_pairs_in_the_library(tmp_path: Path) -> None:
+    """Two halves that came from one folder find each other there, whatever the library calls its copies."""
+    library = Library(tmp_path / "none", tmp_path / "models")
+    for name, file in (("cyclegan_resnet6_instance", "A"), ("cyclegan_resnet9_instance_dropout", "B")):
+        run(library.import_file(saved(tmp_path / "horse2zebra" / f"latest_net_G_{file}.pth", fixture(name)[0])))
+    run(library.import_file(saved(tmp_path / "maps" / "latest_net_G_B.pth", fixture("cut_resnet9_antialias")[0])))
+    entries = {c.architecture + str(c.hyper["n_blocks"]): c.sha256 for c in library.entries()}
+    a, b = entries["cyclegan-resnet6"], entries["cyclegan-resnet9"]
+    assert len(entries) == 3
+    assert partners(library.entries()) == {a: b, b: a}

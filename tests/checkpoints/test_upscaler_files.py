@@ -409,3 +409,24 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         load_model(saved(tmp_path / "x.pth", real))
     with pytest.raises(ModelError, match="does not know"):
         load_model(saved(tmp_path / "x.pth", {f"a.{i}.kernel": torch.zeros(4, 4, 3, 3) for i in range(8)}))
+
+
+def test_half_precision_in_safetensors(tmp_path: Path) -> None:
+    """As such files are passed on; the library's copy stays half as large too."""
+    from safetensors.torch import save_file
+
+    net = KINDS["compact"][1]()
+    state = {k: t.half() for k, t in net.state_dict().items()}
+    path = tmp_path / "2x-small.safetensors"
+    save_file(state, path)
+    net.load_state_dict({k: t.float() for k, t in state.items()})
+    loaded = load_model(path)
+    x = picture(12, 12)
+    assert loaded.card.precision == "float16" and torch.equal(loaded.network.upscale(x), net(x).clamp(0, 1))
+    library = Library(tmp_path / "none", tmp_path / "models")
+    kept = run(library.import_file(path))
+    copy = library.find(kept.sha256) or Path()
+    assert copy.stat().st_size < path.stat().st_size + 4096
+    assert torch.equal(load_model(copy).network.upscale(x), net(x).clamp(0, 1))
+    default = library.default("upscaler")
+    assert default is not None and default.sha256 == kept.sha256
