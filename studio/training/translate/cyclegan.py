@@ -204,7 +204,8 @@ class CycleTrainer:
         ):
             at = [i * len(held) // n for i in range(n)]
             made = self.translated(go, held[at])
-            x, others = common.unit(held[at], self.device), common.unit(partners[at], self.device)
+            others = common.unit(partners[at if self.data.paired else slice(0, n)], self.device)
+            x = common.unit(held[at], self.device)
             rows += [x, made, self.translated(come, made)]
             if self.data.paired:
                 rows.append(others)

@@ -130,6 +130,17 @@ def test_cyclegan_resumed_equals_uninterrupted(worlds: Worlds, tmp_path: Path, m
     assert torch.equal(a["pool_a"]["pictures"], b["pool_a"]["pictures"])
 
 
+def test_worlds_of_different_numbers_are_shown(worlds: Worlds) -> None:
+    """Held-out pictures without partners, more on one side than on the other."""
+    lone = Worlds(worlds.a, worlds.b, squares(30, 4), coloured(squares(3, 5)), worlds.weights_a, worlds.weights_b)
+    for data in (lone, lone.turned()):
+        t = CycleTrainer(CYCLE, data, CPU)
+        assert "held-out l1 a" not in t.measure()
+        picture = t.preview()
+        assert picture is not None
+        assert picture.shape == (16 * 6, 16 * 3, 3)
+
+
 def test_a_training_goes_on_at_another_size(worlds: Worlds, tmp_path: Path) -> None:
     """First small, then large: the networks go on, the pool of small pictures does not."""
     run(train_cyclegan(CycleConfig.from_dict({**CYCLE.to_dict(), "images": 8}), worlds, tmp_path))
