@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from studio.base.steps import Progress
 from studio.checkpoints import inspect
+from studio.cli.headless import Bar
 from studio.cli.translate import heat_map, with_wishes
 from studio.media.carrying import save_like
 from studio.media.images import load_image, save_image
@@ -292,3 +294,11 @@ def test_a_recipe_without_its_picture_says_what_to_do(run: Callable[..., Any], t
     assert ran.code == 1 and "studio trace --recipe" in ran.err and not again.exists()
     assert run("trace", "--recipe", out, source, "--out", again).code == 0
     assert np.array_equal(pixels(out), pixels(again))
+
+
+def test_time_left_counts_the_share_of_the_work() -> None:
+    bar = Bar()
+    assert bar._left(Progress(0, 3, "a.png", 0.2), 100.0) is None
+    assert bar._left(Progress(0, 3, "a.png", 0.3), 110.0) == pytest.approx(70.0)
+    assert bar._left(Progress(1, 3, "b.png", 0.6), 120.0) == pytest.approx(20.0), "another picture, the same work"
+    assert bar._left(Progress(3, 3, "", 1.0), 130.0) is None

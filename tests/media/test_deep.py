@@ -276,3 +276,33 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(StudioError):
         save_like(path, np.zeros((4, 4, 3), np.uint8))
     assert path.read_bytes() == b"old" and [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_profile_of_tables_leaves_eight_bits_in_the_right_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = noise(20, 30, 3)
+    data = png16(a, 2, before=iccp(GAMMA))
+    whole = load_image(data)
+    monkeypatch.setattr("studio.media.images.curves_of", lambda icc: None)
+    found = load_image(data)
+    assert found.deep is None and found.depth == 8 and "16 bits" in found.notes[0]
+    assert np.abs(found.pixels.astype(int) - whole.pixels).max() <= 3
+
+
+def test_tables_are_not_taken_for_curves() -> None:
+    assert curves_of(GAMMA.replace(b"wtpt", b"A2B0", 1)) is None
+    assert curves_of(GAMMA[:150]) is None and curves_of(b"") is None
+    assert curves_of(profile(b"curv\0\0\0\0" + b"\xff" * 12)) is None
+
+
+def test_grey_with_alpha_follows_its_curve() -> None:
+    a = noise(6, 7, 2)
+    found = load_image(png16(a, 4, before=iccp(profile(curve(1.0), space=b"GRAY"))))
+    assert found.deep is not None and np.array_equal(found.deep[..., 3], a[..., 1])
+    bright = a[..., 0] > 2000
+    assert (found.deep[..., 0] > a[..., 0])[bright & (a[..., 0] < 65000)].all()
+
+
+def test_colours_with_a_grey_profile_stay_as_they_are() -> None:
+    a = noise(6, 7, 3)
+    found = load_image(png16(a, 2, before=iccp(profile(curve(1.0), space=b"GRAY"))))
+    assert found.deep is not None and np.array_equal(found.deep, a) and "does not belong" in found.notes[0]
