@@ -71,6 +71,7 @@ class Paper(Part):
         self.canvas.dropped.connect(self.studio.take)
         self._showing = False
         self._hand = False
+        self._inked = False
         self._more = False
         self._frame: str | None = None
         """What is on the paper while the session does not have it yet; "": nothing; None: the session has it."""
@@ -202,7 +203,9 @@ class Paper(Part):
         """The paper changed: a frame for the live picture, or a note that there is more."""
         if not self.panel.active or self.panel.state.mode != "draw":
             return
-        if self.is_blank():
+        if not (self._hand and self._inked):  # looking at all of the sheet takes a while; a stroke empties it rarely
+            self._inked = not self.is_blank()
+        if not self._inked:
             self._frame = ""
             self.panel.doing.ask()
             self.panel.show_canvas()

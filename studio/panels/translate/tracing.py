@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QWidget
 
 from studio.base.errors import StudioError
@@ -42,6 +43,10 @@ class Tracing(Part):
         self._asked: Trace | None = None
         self._failed: Trace | None = None
         self.section = Section(tr("From a photograph"), "")
+        self._reveal = QTimer(self)  # the section has its place when the layout has run
+        self._reveal.setSingleShot(True)
+        self._reveal.setInterval(0)
+        self._reveal.timeout.connect(lambda: panel.inspector.show_widget(self.section))
         self.drop = DropArea(
             tr("Drop a picture to trace it"), tip=tr("Or click to choose one. Its lines come under the paper.")
         )
@@ -168,7 +173,7 @@ class Tracing(Part):
         trace = Trace(picture=sha, width=WIDTH) if old is None else msgspec.structs.replace(old, picture=sha)
         self.section.set_open(True)
         self.panel.edit(self.tr("Trace a picture"), "", True, mode="draw", trace=trace)
-        self.panel.inspector.show_widget(self.section)
+        self._reveal.start()
         self.studio.notify(
             self.tr("“{0}” lies under the paper. “Draw on it” puts its lines on the paper.").format(title), good=True
         )

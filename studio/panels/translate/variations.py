@@ -29,7 +29,7 @@ class Varying(Part):
         super().__init__(panel)
         tr = self.tr
         self.section = Section(tr("Variations"), tr("click to adopt"))
-        self.off = ChipRow([("off", tr("off"))], False, name=tr("Variation"))
+        self.off = ChipRow([("off", tr("dropout off"))], False, name=tr("Variation"))
         self.off.chip("off").setToolTip(tr("No dropout: always the same picture"))
         self.more = self.section.add_action(tr("others"), self.others, tr("Eight other seeds"))
         self.grid = TileGrid(SEEDS // COLUMNS, COLUMNS, gap=5, name=tr("Variations"))
