@@ -64,3 +64,12 @@ def size_of(path: Path) -> tuple[int, int] | None:
             return image.size
     except Exception:  # for an estimate only: whoever reads the picture tells what is wrong with it
         return None
+
+
+def has_profile(path: Path) -> bool:
+    """Whether a picture file carries a colour profile, from its head alone; False as well when it cannot be told."""
+    try:
+        with PILImage.open(path, formats=FORMATS) as image:
+            return bool(image.info.get("icc_profile"))
+    except Exception:  # as above
+        return False

@@ -18,7 +18,7 @@ import msgspec
 
 from studio.base.errors import Cancelled, ModelError, ResourceError, StudioError, as_studio_error
 from studio.base.steps import Preview, Progress, Steps
-from studio.media.folders import free_path, size_of
+from studio.media.folders import free_path, has_profile, size_of
 from studio.project import recipes
 from studio.project.assets import AssetStore
 from studio.project.session import ModelRef, Session, assets_of, models_of
@@ -133,7 +133,7 @@ def run_batch(
                 if prepare is not None:
                     source.request = yield from prepare(source.ctx, source.request)
                 endings = (ending,) if ending else (like, ".png")
-                if not overwrite and _done(folder, stem, endings, source.request):
+                if not overwrite and _done(folder, stem, endings, source.request, keep_profile):
                     skipped.append(file)
                     before += pixels[index]
                     continue
@@ -256,7 +256,7 @@ def _within(steps: Steps[T], index: int, total: int, name: str, before: int, pix
         steps.close()
 
 
-def _done(folder: Path, stem: str, endings: tuple[str, ...], request: Any) -> bool:
+def _done(folder: Path, stem: str, endings: tuple[str, ...], request: Any, keep_profile: bool) -> bool:
     """Whether one of the pictures with this name, or this name and a number, was made by this very request."""
     from studio.media.images import read_recipe
 
@@ -265,7 +265,7 @@ def _done(folder: Path, stem: str, endings: tuple[str, ...], request: Any) -> bo
         while os.path.lexists(path):
             try:
                 text = read_recipe(path)
-                if text and recipes.from_text(text).request == request:
+                if text and recipes.from_text(text).request == request and (keep_profile or not has_profile(path)):
                     return True
             except StudioError:
                 pass  # not a picture of ours: it is left alone, and this one gets another name

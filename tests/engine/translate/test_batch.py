@@ -213,7 +213,9 @@ def test_bits_profile_and_alpha_go_through(engine: Inverter, ctx: Context, tmp_p
     assert found.icc == icc and found.deep is not None and found.deep.shape == (6, 7, 4)
     assert np.abs(found.deep.astype(int) - (65535 - source.deep)).max() <= 64
     assert batch.told[0]["bits"] == 16 and batch.told[0]["profile"] is True
-    batch = done(ctx, [tmp_path / "a.png"], tmp_path / "srgb", keep_profile=False)
+    batch = done(ctx, [tmp_path / "a.png"], tmp_path / "out", keep_profile=False)
+    assert named(batch) == ["a 2.png"], "what is there has a profile"
+    assert len(done(ctx, [tmp_path / "a.png"], tmp_path / "out", keep_profile=False).skipped) == 1
     found = load_image(batch.written[0])
     assert found.icc is None and found.deep is not None
     assert np.array_equal(found.deep, 65535 - source.deep)
