@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 from PySide6.QtCore import QElapsedTimer, QTimer
 
 from studio.base.errors import StudioError
@@ -12,9 +13,9 @@ from studio.base.steps import Preview, UInt8Image
 from studio.panels.parts.labels import said
 from studio.panels.translate.bar import FullBar
 from studio.panels.translate.part import Part
-from studio.panels.translate.values import longer_side, work_size, worlds
+from studio.panels.translate.values import longer_side, sounding, work_size, worlds
 from studio.project.session import TranslateState
-from studio.project.translate import Cycle, Upscale
+from studio.project.translate import Cycle, Translate, Upscale
 from studio.widgets.jobstrip import time_left
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ TILED = 2_500_000
 class Doing(Part):
     """``picture``: what was made last, its request, and the whole result."""
 
-    keys = frozenset({"live", "full"})
+    keys = frozenset({"live", "full", "warm"})
 
     def __init__(self, panel: TranslatePanel) -> None:
         super().__init__(panel)
@@ -48,6 +49,7 @@ class Doing(Part):
         """Somebody did something whose outcome is not in the history yet."""
         self._preview: UInt8Image | None = None
         self._said = ""
+        self._warm = ""
         self.bar = FullBar()
         self.bar.start_asked.connect(self.run)
         self.bar.stop_asked.connect(self.stop)
@@ -79,6 +81,19 @@ class Doing(Part):
         job = self.panel.live(request, "live")
         self._asked = {at: asked for at, asked in self._asked.items() if self.panel.owns(at)}
         self._asked.setdefault(job, (clock, request))
+
+    def warm_up(self) -> None:
+        """Have the network ready before the first stroke: blank paper goes through it, and nobody sees what comes."""
+        card = self.panel.card
+        if self.panel.state.mode == "draw" and card is not None and self._warm != card.sha256:
+            self._warm = card.sha256
+            side = self.panel.paper.side
+            blank = self.studio.assets.put_image(np.full((side, side, 3), 255, np.uint8))
+            look = sounding(self.panel.state.look, card)
+            precision = self.panel.precision
+            self.panel.live(
+                Translate(model=card.sha256, precision=precision, picture=blank, look=look, size=side), "warm"
+            )
 
     def in_flight(self) -> bool:
         """Whether a live picture is on its way."""
@@ -268,6 +283,8 @@ class Doing(Part):
         return self._preview if self.running else None
 
     def result(self, key: str, job: int, request: Any, result: Any) -> None:
+        if key == "warm":
+            return
         started = self._asked.pop(job, None)
         self._failed = None
         if key == "full":
@@ -287,9 +304,11 @@ class Doing(Part):
         # Not again and again: what failed is asked for anew only when something changes.
         if job in self._asked:
             self._failed = self._asked[job][1]
-        return False
+        return key == "warm"  # the first stroke will tell
 
     def ended(self, key: str, job: int) -> None:
+        if key == "warm":
+            return
         self._asked.pop(job, None)
         if key == "full":
             self._full, self._preview = -1, None

@@ -162,6 +162,7 @@ class TranslatePanel(PartsPanel):
         self.doing.forget()
         self.pictures.begin()
         self.show_all()
+        self.doing.warm_up()
 
     def deactivate(self) -> None:
         super().deactivate()
@@ -173,6 +174,8 @@ class TranslatePanel(PartsPanel):
             self.doing.forget()
             self.show_all()
             self.pictures.begin()
+            if before.translate.mode != after.translate.mode or before.translate.model != after.translate.model:
+                self.doing.warm_up()
 
     def models_changed(self) -> None:
         self.modelling.forget()

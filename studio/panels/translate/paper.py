@@ -219,6 +219,8 @@ class Paper(Part):
         self._let_go(sha)
         self._frame = sha
         self.panel.doing.ask()
+        if self.panel.doing.picture is None:
+            self.panel.show_canvas()  # the invitation gives way
 
     def _let_go(self, sha: str) -> None:
         """Frames that were only on the way need not stay in memory."""

@@ -79,6 +79,8 @@ class Showing(Part):
             return self.panel.ready_sentence()
         if state.mode != "draw":
             return self.tr("Drop a picture here, or paste one.")
+        if self.panel.doing.in_flight():
+            return self.tr("The first picture is on its way")
         if self.panel.card.hyper.get("input") == "ink":
             return self.tr("Draw a face on the paper.\nIt grows here while you draw.")
         return self.tr("Paint on the paper.\nThe outcome grows here.")

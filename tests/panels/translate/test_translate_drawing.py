@@ -20,6 +20,9 @@ def test_a_new_project_begins_with_blank_paper_and_no_garbage(panel: TranslatePa
     assert panel.card is not None and panel.card.sha256 == INK, "what wants ink comes first"
     assert studio.worker.count("translate.live") == 0 and not panel.canvas.has_image()
     assert "Draw a face" in panel.showing.invitation() and panel.paper.canvas.is_blank()
+    warm = studio.worker.answer("translate.warm", Picture(grey(5)))
+    assert warm.model == INK and studio.assets.image(warm.picture).min() == 255, "ready before the first stroke"
+    assert not panel.canvas.has_image()
     assert panel.current_picture() is None and steps(studio) == []
 
 
@@ -28,6 +31,7 @@ def test_a_stroke_is_one_step_and_the_result_follows(panel: TranslatePanel, stud
     frame = live(studio)
     assert (frame.model, frame.size) == (INK, 128) and studio.assets.image(frame.picture).shape == (128, 128, 3)
     assert panel.state.drawing == "" and steps(studio) == [], "kept beside the window"
+    assert "on its way" in panel.showing.invitation()
     studio.run_files()
     assert steps(studio) == ["Draw"]
     kept = studio.assets.image(panel.state.drawing)
