@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,14 +58,15 @@ def read_labels(ctx: Context, request: ReadLabels) -> Steps[Labels]:
     order: dict[int, list[int]] = {}
     for turn in range(ROUNDS):
         options = [found for group in groups for found in _options(group, best, order)]
-        yield from _measure(ctx, ready, x, [best, *(v for values in options for v in values)], measured, turn)
-        here = measured[best]
-        taken = best
-        margins = {}
-        for group in groups:
-            if turn == 0 and group.get("kind") == "choice":
+        # What was clear from the rest is not asked again.
+        unsure = float(np.median(list(margins.values()))) if margins else math.inf
+        asked = {n: values for n, values in enumerate(options) if values and margins.get(n, 0.0) <= unsure}
+        yield from _measure(ctx, ready, x, [best, *(v for values in asked.values() for v in values)], measured, turn)
+        here, taken = measured[best], best
+        if turn == 0:
+            for group in groups:
                 _rank(group, best, measured, order)
-        for number, values in enumerate(options):
+        for number, values in asked.items():
             near = min(values, key=lambda v: measured[v])
             others = sorted(measured[v] for v in {*values, best})
             margins[number] = others[1] - others[0] if len(others) > 1 else 0.0
@@ -73,7 +76,7 @@ def read_labels(ctx: Context, request: ReadLabels) -> Steps[Labels]:
             break
         yield from _measure(ctx, ready, x, [taken], measured, turn)
         # What is best one by one need not be best together: then only the strongest single change is made.
-        best = min((*(v for values in options for v in values), taken), key=lambda v: measured[v])
+        best = min((*(v for values in asked.values() for v in values), taken), key=lambda v: measured[v])
     info = {
         "ms": milliseconds(started),
         "change": measured[best],
@@ -94,6 +97,8 @@ def _options(group: Group, best: Values, order: dict[int, list[int]]) -> list[li
 
 def _rank(group: Group, best: Values, measured: dict[Values, float], order: dict[int, list[int]]) -> None:
     """Only the nearest few of a choice are worth a second look."""
+    if group.get("kind") != "choice":
+        return
     indices = [int(i) for i in group["indices"]]
     tried = [c for c in indices if _only(best, indices, c) in measured]
     order[indices[0]] = sorted(tried, key=lambda c: measured[_only(best, indices, c)])[:FEW]

@@ -73,6 +73,13 @@ def test_a_real_network_gets_labels_that_fit_its_groups(shelf: Shelf) -> None:
     assert in_parts.values == made.values and np.isclose(in_parts.info["change"], made.info["change"])
 
 
+def test_a_choice_of_one_is_no_question(shelf: Shelf) -> None:
+    groups = ({"kind": "choice", "indices": [0]}, {"kind": "toggle", "indices": [1]})
+    sha = shelf.put(stargan(2), label_groups=groups)
+    made = run(start(shelf.ctx, ReadLabels(model=sha, picture=shelf.image(photograph()), size=32)))
+    assert made.values[0] == 1.0 and made.info["looked"] == 2
+
+
 def test_a_model_without_labels_says_so(shelf: Shelf) -> None:
     with pytest.raises(StudioError, match="has no labels to read"):
         run(
