@@ -18,7 +18,7 @@ from studio.nets.translator_ops import Norm, NormKind, PictureTranslator
 from studio.nets.unet_generator import UNetGenerator
 from studio.training.johnson import feature_network
 from studio.training.trainer import half_precision_pays
-from studio.training.translate.adversarial import CriticNorm, PatchCritic, init_weights, linear_decay
+from studio.training.translate.adversarial import CriticInit, CriticNorm, PatchCritic, init_weights, linear_decay
 from studio.training.translate.translate_config import TranslateConfig
 
 Generator = UNetGenerator | ResNetGenerator
@@ -97,7 +97,8 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 def build_critic(cfg: TranslateConfig, in_channels: int) -> PatchCritic:
     """The critic of the settings."""
     norm = cast(CriticNorm, cfg.critic_norm)
-    return PatchCritic(in_channels, cfg.critic_width, cfg.critic_layers, norm=norm)
+    init = cast(CriticInit, cfg.critic_init)
+    return PatchCritic(in_channels, cfg.critic_width, cfg.critic_layers, norm=norm, init=init)
 
 
 def load_features(name: str, dtype: torch.dtype) -> FeatureNet:
@@ -120,9 +121,9 @@ def last_format(net: nn.Module, device: torch.device) -> None:
     net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def adam(net: nn.Module, lr: float, beta1: float, device: torch.device) -> torch.optim.Adam:
+def adam(net: nn.Module, lr: float, beta1: float, device: torch.device, *, beta2: float = 0.999) -> torch.optim.Adam:
     """The optimiser of all trainings here."""
-    return torch.optim.Adam(net.parameters(), lr=lr, betas=(beta1, 0.999), fused=device.type != "mps")
+    return torch.optim.Adam(net.parameters(), lr=lr, betas=(beta1, beta2), fused=device.type != "mps")
 
 
 def rate(cfg: TranslateConfig, part: float, steps: int) -> float:

@@ -80,8 +80,8 @@ class CycleTrainer:
         self.generators = nn.ModuleList([self.there, self.back])
         self.critics = nn.ModuleList([self.critic_a, self.critic_b])
         self.ema_there, self.ema_back = Ema(self.there, cfg.ema_images), Ema(self.back, cfg.ema_images)
-        self.opt = common.adam(self.generators, cfg.lr, cfg.beta1, device)
-        self.opt_critic = common.adam(self.critics, cfg.lr_critic, cfg.beta1, device)
+        self.opt = common.adam(self.generators, cfg.lr, cfg.beta1, device, beta2=cfg.beta2)
+        self.opt_critic = common.adam(self.critics, cfg.lr_critic, cfg.beta1, device, beta2=cfg.beta2)
         self.pool_a, self.pool_b = ImagePool(cfg.pool), ImagePool(cfg.pool)
         self.watch = Watch()
         self.says: list[str] = []

@@ -63,8 +63,8 @@ class Pix2PixTrainer:
             common.last_format(net, device)
             net.train()
         self.ema = Ema(self.net, cfg.ema_images)
-        self.opt = common.adam(self.net, cfg.lr, cfg.beta1, device)
-        self.opt_critic = common.adam(self.critic, cfg.lr_critic, cfg.beta1, device)
+        self.opt = common.adam(self.net, cfg.lr, cfg.beta1, device, beta2=cfg.beta2)
+        self.opt_critic = common.adam(self.critic, cfg.lr_critic, cfg.beta1, device, beta2=cfg.beta2)
         self.features: FeatureNet | None = None
         if cfg.perceptual_weight:
             features = common.load_features(cfg.features, self.dtype)

@@ -40,6 +40,8 @@ class TranslateConfig:
     critic_width: int = 32
     critic_layers: int = 3
     critic_norm: str = "instance"
+    critic_init: str = "kaiming"
+    """How a critic begins: ``normal`` (as the authors), or ``kaiming``, which learns faster."""
     loss: str = "lsgan"
     """The adversarial loss: ``lsgan`` or ``nonsaturating``."""
     gan_weight: float = 1.0
@@ -60,6 +62,8 @@ class TranslateConfig:
     lr: float = 8e-4
     lr_critic: float = 4e-4
     beta1: float = 0.5
+    beta2: float = 0.99
+    """Of the optimisers. The authors have 0.999: then a training remembers a bad moment for a thousand batches."""
     decay_from: float = 0.5
     """Part of the training after which the learning rates fall in a line to nothing."""
     ema_images: float = 2000.0
@@ -77,6 +81,7 @@ class TranslateConfig:
         self._one_of("norm", ("batch", "instance", "instance_affine", "none"))
         self._one_of("up", ("resize", "transposed"))
         self._one_of("critic_norm", CRITIC_NORMS)
+        self._one_of("critic_init", ("normal", "kaiming"))
         self._one_of("loss", tuple(k for k in LOSSES if k != "wgan"))
         multiple = 1 << (len(self.width_list()) if self.network == "unet" else self.n_downsampling)
         if self.size < 16 or self.size % multiple:

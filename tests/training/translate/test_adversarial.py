@@ -155,3 +155,12 @@ def test_what_is_watched_continues() -> None:
     twin.load(watch.state())
     assert twin.errors == watch.errors == [(pytest.approx(0.5 - 0.1 * i), 0.3) for i in range(4)]
     assert twin.critic == [1.0] * 4
+
+
+def test_both_beginnings_have_no_opinion() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(4, 3, 64, 64) * 2 - 1
+    for init in ("normal", "kaiming"):
+        critic = PatchCritic(3, 16, 2, init=init)  # type: ignore[arg-type]
+        assert float(critic(x).detach().abs().mean()) < 0.6
+    assert float(critic.model[0].weight.detach().std()) == pytest.approx((2 / 1.04 / 48) ** 0.5, rel=0.1)
