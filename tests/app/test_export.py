@@ -79,3 +79,21 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     (tmp_path / "a 2.png").touch()
     assert export.free_path(tmp_path, "a.png") == tmp_path / "a 3.png"
+
+
+def test_sixteen_bits_and_the_profile_go_along(picture: np.ndarray, tmp_path: Path, assets: AssetStore) -> None:
+    from studio.engine.results import Picture
+    from studio.media.images import load_image
+
+    deep = picture.astype(np.uint16) * 257 + 3
+    result = Picture(picture, deep=deep)
+    for name in ("deep.png", "deep.tiff"):
+        path = tmp_path / name
+        options = ExportOptions(format=path.suffix[1:])
+        export.write(path, picture, REQUEST, Session(), assets, options, result)
+        read = load_image(path)
+        assert read.deep is not None and (read.deep[..., :3] == deep).all()
+    assert classify(tmp_path / "deep.png").recipe is not None, "the recipe too"
+    larger = ExportOptions(scale=2, smooth=False)
+    export.write(tmp_path / "larger.png", picture, REQUEST, Session(), assets, larger, result)
+    assert load_image(tmp_path / "larger.png").size == (60, 40), "enlarged pixels have 8 bits"

@@ -246,6 +246,23 @@ def test_a_photograph_goes_to_the_panel_in_front(
     qtbot.waitUntil(lambda: got == ["me"])
 
 
+def test_a_picture_of_any_workspace_is_enlarged_in_translate(window: MainWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    qtbot.waitUntil(lambda: window.current_picture() is not None)
+    window.run_action("picture.enlarge")
+    assert window.panel is not None and window.panel.name == "translate"
+    qtbot.waitUntil(lambda: bool(window.document.session.translate.picture))
+    from studio.media.images import save_image
+
+    state = window.document.session.translate
+    assert state.mode == "enlarge" and state.picture_name.startswith("seed")
+    file = tmp_path / "scan.png"
+    save_image(file, np.full((20, 30, 3), 7, np.uint8), recipe=None)
+    window.take([file])
+    qtbot.waitUntil(lambda: window.document.session.translate.picture_name == "scan")
+    kept = window.assets.get(window.document.session.translate.picture)
+    assert kept == file.read_bytes(), "the file itself, with all its bits"
+
+
 def test_a_pasted_picture(window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     got: list[Any] = []
     monkeypatch.setattr(window.panel, "accept_picture", lambda pixels, title: got.append(pixels) or True)
@@ -356,7 +373,7 @@ def test_every_dialog_opens_and_closes(window: MainWindow, asked: Callable[[type
 
 
 def test_everything_that_takes_the_focus_has_a_name(window: MainWindow) -> None:
-    for name in ("explore", "library"):
+    for name in ("explore", "translate", "library"):
         window.show_panel(name)
     nameless = []
     for kind in (QAbstractButton, QComboBox, QLineEdit, QSpinBox):

@@ -26,6 +26,9 @@ REST_MS = 1500
 """A drawing that was left alone for so long is a result."""
 WORTH_S = 2.0
 """Seconds from which the time of the full size is told."""
+SLOW_MS = 2000.0
+BY_ITSELF_S = 5.0
+"""Seconds up to which the full size is made without being asked for, when the hand rests."""
 TILED = 2_500_000
 """Pixels from which the full size goes through in tiles."""
 
@@ -137,8 +140,16 @@ class Doing(Part):
         if self.panel.active and not self.panel.paper.busy():
             if self.whole() and self._due:
                 self.keep()
+            elif self._due and self.panel.state.mode != "draw" and self._is_quick():
+                self.run()
             self.panel.labels.ask()
             self.panel.varying.ask()
+
+    def _is_quick(self) -> bool:
+        """Whether the full size takes so little, by what was measured, that nobody needs to press a button."""
+        width, height = self.outcome_size()
+        seconds = self.seconds(width * height)
+        return seconds is not None and seconds <= BY_ITSELF_S and not self.running and not self.in_flight()
 
     def keep(self) -> None:
         """The picture at hand goes into the history."""
@@ -240,6 +251,10 @@ class Doing(Part):
         known = self._rates.get(request.model)
         self._rates[request.model] = rate if known is None else min(known * 1.1, rate)
 
+    def file_title(self) -> str:
+        """The same for a file; one that is only a preview says so."""
+        return self.title() if self.whole() else f"{self.title()} ({self.tr('preview')})"
+
     def title(self) -> str:
         """A short name of what is shown: "harbour → 3D emoji"."""
         state: TranslateState = self.panel.state
@@ -258,7 +273,8 @@ class Doing(Part):
             return ""
         state: TranslateState = self.panel.state
         if state.mode == "draw":
-            return self.tr("live · {0} ms").format(round(self.ms)) if self.ms else self.tr("live")
+            told = 0 < self.ms < SLOW_MS  # the first one loads the network, which says nothing of the next
+            return self.tr("live · {0} ms").format(round(self.ms)) if told else self.tr("live")
         words = [self.title()]
         if not self.whole():
             words.append(self.tr("preview"))

@@ -108,7 +108,6 @@ class TranslatePanel(PartsPanel):
         box = QVBoxLayout(stage)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.split)
-        stage.setFocusProxy(self.canvas)
         return stage
 
     def _build_inspector(self) -> Inspector:
@@ -199,7 +198,7 @@ class TranslatePanel(PartsPanel):
         return result if isinstance(result, Picture) else None
 
     def picture_title(self) -> str:
-        return self.doing.title() if self.doing.picture is not None else ""
+        return self.doing.file_title() if self.doing.picture is not None else ""
 
     def model_line(self) -> str:
         return model_line(self.card)
@@ -354,6 +353,7 @@ class TranslatePanel(PartsPanel):
         self.mode.set_current(state.mode)
         drawing = state.mode == "draw"
         self.paper.canvas.setVisible(drawing)
+        self.stage.setFocusProxy(self.paper.canvas if drawing else self.canvas)  # keys choose tools at once
         self.split.set_alone(None if drawing else self.split.second)
         self.onion.setVisible(drawing)
         self.onion.set_value(state.onion)

@@ -342,7 +342,7 @@ def test_large_pictures_follow_the_hand_small_and_are_made_in_full(
     studio.answer(20, (512, 384))
     bar = panel.doing.bar
     assert bar.start.isVisibleTo(panel.stage) and "1200 × 900" in bar.said.text()
-    assert "preview" in panel.doing.caption()
+    assert "preview" in panel.doing.caption() and "preview" in panel.picture_title()
     results = len(studio.results)
     bar.start_asked.emit()
     job, full = studio.worker.last("translate.full")
@@ -355,6 +355,21 @@ def test_large_pictures_follow_the_hand_small_and_are_made_in_full(
     panel.show_all()
     assert studio.worker.count("translate.live") == asked, "the full picture says more than a live one"
     assert not bar.start.isVisibleTo(panel.stage)
+
+
+def test_what_is_quick_is_made_in_full_when_the_hand_rests(
+    panel: TranslatePanel, studio: TranslateStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_picture(panel, studio, 1200, 900)
+    panel.how.sizes.changed.emit("own")
+    studio.answer(20, (512, 384))
+    monkeypatch.setattr(panel.doing, "seconds", lambda _: 60.0)
+    panel.doing.rested()
+    assert studio.worker.count("translate.full") == 0 and "1:00" not in panel.doing.cost_words()
+    assert "about 60 s" in panel.doing.cost_words(), "a minute is asked for"
+    monkeypatch.setattr(panel.doing, "seconds", lambda _: 2.0)
+    panel.doing.rested()
+    assert studio.worker.last("translate.full")[1].size == 0
 
 
 def test_enlarging_with_a_sister(panel: TranslatePanel, studio: TranslateStudio) -> None:
