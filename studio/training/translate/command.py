@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -103,11 +104,15 @@ def run_cyclegan(args: argparse.Namespace, train: Callable[..., int]) -> int:
 
 def is_emoji(place: str) -> bool:
     """Whether a folder or zip has the line drawings of the emoji set."""
-    from studio.training.data import entries
-
-    if not Path(place).exists():
+    path = Path(place)
+    if not path.exists():
         raise StudioError(f"The training pictures were not found: {place}.", todo="Choose a folder or a zip.")
-    return any("high_contrast/" in name for name, _ in entries(Path(place)))
+    if path.is_dir():
+        return any(p.is_dir() for p in (path / "high_contrast", *path.glob("*/high_contrast")))
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any("high_contrast/" in name for name in archive.namelist())
 
 
 def export(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 
 from studio.training.cli import main
-from studio.training.translate.command import preset_of
+from studio.training.translate.command import is_emoji, preset_of
 from studio.training.translate.presets import CYCLEGAN, PIX2PIX
 from studio.training.translate.translate_config import CycleConfig, Pix2PixConfig
 
@@ -105,3 +106,17 @@ def test_presets_are_settings() -> None:
             assert {k: getattr(cfg, k) for k in preset.settings} == dict(preset.settings)
             assert {"source_title", "target_title"} <= preset.hyper.keys()
     assert preset_of("", Pix2PixConfig) is None
+
+
+def test_the_emoji_are_known_by_their_line_drawings(tmp_path: Path) -> None:
+    (tmp_path / "set" / "inner" / "high_contrast").mkdir(parents=True)
+    assert is_emoji(str(tmp_path / "set"))
+    assert is_emoji(str(tmp_path / "set" / "inner"))
+    assert not is_emoji(str(tmp_path))
+    for name, entry in (("yes.zip", "fluent/high_contrast/1f600.webp"), ("no.zip", "a/b.png")):
+        with zipfile.ZipFile(tmp_path / name, "w") as z:
+            z.writestr(entry, b"")
+    assert is_emoji(str(tmp_path / "yes.zip"))
+    assert not is_emoji(str(tmp_path / "no.zip"))
+    (tmp_path / "text.txt").write_text("no zip")
+    assert not is_emoji(str(tmp_path / "text.txt"))
