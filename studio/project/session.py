@@ -170,7 +170,7 @@ class TranslateState(_State, frozen=True, kw_only=True):
     """``picture`` is the program's own example."""
     look: TranslateLook = TranslateLook()
     size: int = 0
-    """The longer side in px at which the network works (0: the picture's own, or what the model is at home with)."""
+    """The longer side in px at which the network works (0: what the model is at home with; -1: the picture's own)."""
     trace: Trace | None = None
     """The photograph under the paper, and how its lines are found."""
     onion: float = 0.0

@@ -123,6 +123,10 @@ class Canvas(DropTarget):
                 self.set_mode("single")
         self.update()
 
+    def can_compare(self) -> bool:
+        """Whether there is a picture to compare with."""
+        return self._other is not None
+
     def set_mode(self, mode: str) -> None:
         """``single``, ``wipe``, ``side`` or ``lens``.  Wipe and side need a picture to compare with; a lens shows that
         one around the pointer, or magnifies where there is none."""

@@ -91,7 +91,7 @@ class Showing(Part):
             source = self._on_canvas()[3]
         if self.canvas.mode() in ("wipe", "side") and not self._own_compare:
             return
-        if source is self._compared and self._own_compare:
+        if source is self._compared and self._own_compare and (source is None or self.canvas.can_compare()):
             return
         self._compared, self._own_compare = source, True
         self.canvas.set_compare(source, self.tr("original"), self.tr("now"))

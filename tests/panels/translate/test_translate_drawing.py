@@ -164,6 +164,18 @@ def test_the_outcome_shines_through(panel: TranslatePanel, studio: TranslateStud
     assert shines is not None and shines[1] == 0.4
 
 
+def test_a_pinned_moment_stays_while_somebody_draws_on(panel: TranslatePanel, studio: TranslateStudio) -> None:
+    draw(panel)
+    studio.run_files()
+    studio.answer(9)
+    panel.canvas.set_compare(picture(9, 128, 128), "before", "now")  # as the window does
+    panel.canvas.set_mode("wipe")
+    draw(panel, (0.1, 0.9), (0.9, 0.9))
+    studio.run_files()
+    studio.answer(10)
+    assert panel.canvas.mode() == "wipe" and panel.canvas.can_compare()
+
+
 def test_the_paper_takes_the_size_that_is_worked_at(panel: TranslatePanel, studio: TranslateStudio) -> None:
     draw(panel)
     studio.run_files()

@@ -64,6 +64,9 @@ def test_a_picture_is_translated_and_compared(panel: TranslatePanel, studio: Tra
     studio.answer(50, (128, 85))
     assert (panel.canvas.image() == picture(50, 128, 85)).all()
     assert panel.doing.title() == "harbour → Round" == panel.picture_title()
+    panel.canvas.set_mode("wipe")
+    panel.canvas.set_compare(None)  # as the window does to stop comparing
+    assert panel.canvas.mode() == "single" and panel.canvas.can_compare(), "the original can be compared with again"
     panel.canvas.set_mode("lens")
     assert panel.canvas.mode() == "lens" and len(studio.results) == 1, "choosing a picture is a result"
 
