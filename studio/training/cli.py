@@ -266,6 +266,26 @@ def _export(args: argparse.Namespace) -> int:
         where = Path(args.weights)
         _say(export(state, places, where, args.name, back=args.back, title=args.title or args.name, about=about))
         return 0
+    if state.get("trained") in ("srresnet", "srgan"):
+        from studio.training.translate.upscale import load_upscale
+        from studio.training.translate.upscale_config import UpscaleConfig
+        from studio.training.translate.upscale_publish import export_upscaler
+
+        data = load_upscale(args.data, UpscaleConfig.from_dict(state["config"]))
+        card = export_upscaler(state, data, Path(args.weights), args.name, title=args.title, about=about)
+        _say(json.dumps(card["scores"], indent=1))
+        return 0
+    if state.get("trained") == "stargan":
+        from studio.training.data import load_pictures
+        from studio.training.translate.stargan_publish import export_stargan
+
+        data = load_pictures(args.data, state["config"]["size"])
+        where = Path(args.weights)
+        card = export_stargan(
+            state, data, where, args.name, title=args.title, about=about, judge_steps=args.judge_steps
+        )
+        _say(json.dumps(card["scores"], indent=1))
+        return 0
     if state.get("trained") == "vae":
         from studio.training.vae_publish import publish_vae
 

@@ -154,30 +154,36 @@ class StarganTrainer:
         set_rate(self.opt, cfg.lr * scale)
         set_rate(self.opt_critic, cfg.lr_critic * scale)
         out: dict[str, float] = {}
-        if cfg.adv_weight or cfg.class_weight:
+        if self.twins is not None:
+            found, made = self.twin_step(self.twins)
+            out |= found
+            if (cfg.adv_weight or cfg.class_weight) and len(made):
+                out |= self.critic_step(made)
+        else:
             out |= self.critic_step()
-        if self.steps % max(1, cfg.n_critic) == 0:
-            out |= self.network_step() if self.twins is None else self.twin_step(self.twins)
-            self.ema.update(self.net, cfg.batch, self.seen + cfg.batch)
+            if self.steps % max(1, cfg.n_critic) == 0:
+                out |= self.network_step()
+        self.ema.update(self.net, cfg.batch, self.seen + cfg.batch)
         self.steps += 1
         self.seen += cfg.batch
         return out
 
-    def critic_step(self) -> dict[str, float]:
-        """True pictures against made ones, and the labels of the true ones."""
+    def critic_step(self, made: Tensor | None = None) -> dict[str, float]:
+        """True pictures against made ones (those of the network's step, or fresh ones), and the true ones' labels."""
         cfg = self.cfg
         kind = cast(LossKind, cfg.loss)
         x, labels = self.some()
-        wanted = labels[torch.randperm(len(x), generator=self.gen).to(labels.device)]
-        with torch.no_grad():
-            made = self.changed(self.net, x, wanted)
+        if made is None:
+            wanted = labels[torch.randperm(len(x), generator=self.gen).to(labels.device)]
+            with torch.no_grad():
+                made = self.changed(self.net, x, wanted)
         n = len(x)
         real, read = self.judged(torch.cat((x, made)))
         adv, named = critic_loss(real[:n], real[n:], kind), self.plan.loss(read[:n], labels)
         total = cfg.adv_weight * adv + cfg.class_weight * named
         out = {"critic": float(adv.detach()), "critic labels": float(named.detach())}
         if kind == "wgan":
-            penalty = gradient_penalty(lambda p: self.judged(p)[0], x, made, self.gen)
+            penalty = gradient_penalty(lambda p: self.judged(p)[0], x[: len(made)], made, self.gen)
             total = total + cfg.penalty * penalty
             out["penalty"] = float(penalty.detach())
         elif cfg.penalty and self.steps % PENALTY_EVERY == 0:
@@ -212,20 +218,23 @@ class StarganTrainer:
             terms["same"] = cfg.same_weight * F.l1_loss(self.changed(self.net, x, labels), x)
         return self._update(terms)
 
-    def twin_step(self, twins: Twins) -> dict[str, float]:
-        """Pairs show what to do; the critic sees that it is done crisply, and reads the labels."""
+    def twin_step(self, twins: Twins) -> tuple[dict[str, float], Tensor]:
+        """Pairs show what to do; the critic sees that it is done crisply, and reads the labels.
+
+        Returns the losses and the pictures that went the whole way.
+        """
         cfg = self.cfg
         x, wanted, target, whole = (t.to(self.device) for t in twins.batch(self.labels, cfg.batch, self.gen))
         made = self.changed(self.net, x, wanted)
+        some = whole.nonzero().flatten()
         terms = {"twins": cfg.twin_weight * F.l1_loss(made, target)}
-        if cfg.adv_weight or cfg.class_weight:
+        if (cfg.adv_weight or cfg.class_weight) and len(some):
             # Half-way pictures are not real ones, so the critic is not asked.
-            some = whole.nonzero().flatten()
             self.critic.requires_grad_(False)
             real, read = self.judged(made[some])
             terms["generator"] = cfg.adv_weight * generator_loss(real, cast(LossKind, cfg.loss))
             terms["labels"] = cfg.class_weight * self.plan.loss(read, wanted[some])
-        return self._update(terms)
+        return self._update(terms), made[some].detach()
 
     def _update(self, terms: dict[str, Tensor]) -> dict[str, float]:
         torch.stack(list(terms.values())).sum().backward()

@@ -35,7 +35,7 @@ LEAST = 0.1
 """Shares of a colour below this are noise of the fit."""
 SEEN = 0.06
 """Two drawings of the generator differ where they differ by more than this (of a range of 2)."""
-RIGHT = 0.1
+RIGHT = 0.07
 """A twin is kept if the generator's drawing of the unchanged picture is off by less than this where things change."""
 
 Row = Mapping[str, str]
@@ -57,6 +57,10 @@ PERSONAS = (
     Change("a_hat", "hair", "beanie", "shortCombover"),
 )
 BEARD = "beardMustache"
+LOCAL = ("eyes",)
+"""Factors that always lie in the same place: what changes elsewhere is a mistake of the generator."""
+OFTEN = 0.2
+"""The same place: where so many of the twins change."""
 
 
 def rgb(color: str) -> Tensor:
@@ -64,7 +68,7 @@ def rgb(color: str) -> Tensor:
     return torch.tensor([int(color[i : i + 2], 16) for i in (1, 3, 5)]).float() / 127.5 - 1
 
 
-def color_share(images: Tensor, rows: Sequence[Row], color: str, others: Sequence[str]) -> Tensor:
+def color_share(images: Tensor, rows: Sequence[Row], color: str, others: Sequence[str], least: float = LEAST) -> Tensor:
     """How much of the column ``color``'s colour each pixel has, ``[1, H, W]`` in [0, 1].
 
     ``images`` uint8 ``[N, 3, H, W]`` of one shape; the columns ``others`` explain what else differs (one step for each
@@ -89,8 +93,8 @@ def color_share(images: Tensor, rows: Sequence[Row], color: str, others: Sequenc
     alpha = (covered / max(spread, 1e-6)).view(1, 1, *images.shape[-2:])
     # What is left of the noise are single pixels; a layer is not.
     smooth = F.avg_pool2d(F.pad(alpha, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    alpha = torch.where(smooth > LEAST, alpha, torch.zeros(()))
-    return torch.where(alpha > LEAST, alpha, torch.zeros(())).clamp(0, 1)[0]
+    alpha = torch.where(smooth > least, alpha, torch.zeros(()))
+    return torch.where(alpha > least, alpha, torch.zeros(())).clamp(0, 1)[0]
 
 
 class Twins:
@@ -100,26 +104,45 @@ class Twins:
         self, data: Pictures, plan: LabelPlan, teacher: str, *, sources: int = 1600, spec: AnchorSpec | None = None
     ) -> None:
         self.images, self.rows, self.plan = data.images, data.rows, plan
-        needed = ("eyes", "hair", "facialHair", "color_hair", "color_facialHair", "color_skin", "background")
+        needed = (
+            "eyes",
+            "hair",
+            "facialHair",
+            "color_hair",
+            "color_facialHair",
+            "color_skin",
+            "background",
+            "color_clothing",
+            "clothes",
+            "mouth",
+            "nose",
+        )
         if not data.rows or any(n not in data.rows[0] for n in needed):
             raise StudioError("These pictures have not the label table that twins are made from.")
         self.colors = tuple(sorted({r["color_hair"] for r in data.rows}))
         self.shades = torch.stack([rgb(c) for c in self.colors])
-        self.styles = tuple(sorted({r["hair"] for r in data.rows}))
+        hair, clothes = (sorted({r[k] for r in data.rows}) for k in ("hair", "clothes"))
+        # Clothes lie over long hair, so each pair of the two has its own share.
+        self.styles = tuple((h, c) for h in hair for c in clothes)
         self.beards = tuple(sorted({r["facialHair"] for r in data.rows} - {"none"}))
-        self.style_of = torch.tensor([self.styles.index(r["hair"]) for r in data.rows])
+        self.style_of = torch.tensor([self.styles.index((r["hair"], r["clothes"])) for r in data.rows])
         self.color_of = torch.tensor([self.colors.index(r["color_hair"]) for r in data.rows])
         beside = ("background", "color_skin", "color_clothing", "clothes", "eyes", "mouth", "nose")
-        self.hair = torch.stack([self._share("hair", v, "color_hair", beside) for v in self.styles])
-        self.beard = torch.stack([self._share("facialHair", v, "color_facialHair", (*beside, "hair", "color_hair"))
+        self.hair = torch.stack([self._share({"hair": h, "clothes": c}, "color_hair", beside) for h, c in self.styles])
+        self.beard = torch.stack([self._share({"facialHair": v}, "color_facialHair", (*beside, "hair", "color_hair"))
                                   for v in self.beards])  # fmt: skip
         self.bare = torch.tensor([r["facialHair"] == "none" for r in data.rows])
         spec = spec or AnchorSpec(data.rows)
         self._drawn(spec, read_twins(data, plan, spec, teacher, sources))
 
-    def _share(self, column: str, value: str, color: str, others: Sequence[str]) -> Tensor:
-        index = [i for i, r in enumerate(self.rows) if r[column] == value]
-        return color_share(self.images[index], [self.rows[i] for i in index], color, others)
+    def _share(self, values: Row, color: str, others: Sequence[str]) -> Tensor:
+        index = [i for i, r in enumerate(self.rows) if all(r[k] == v for k, v in values.items())]
+        if not index:
+            return torch.zeros(1, *self.images.shape[-2:])
+        rows = [self.rows[i] for i in index]
+        # Beards are rare: fewer pictures, more noise.
+        least = LEAST if color == "color_hair" else 1.7 * LEAST
+        return color_share(self.images[index], rows, color, [k for k in others if k not in values], least)
 
     def _drawn(self, spec: AnchorSpec, found: Mapping[str, Tensor]) -> None:
         """Take over what :func:`draw_twins` found, as far as it is good."""
@@ -128,6 +151,15 @@ class Twins:
         if not len(kept) or int(source.max()) >= len(self.rows):
             raise StudioError("The teacher draws these pictures too badly to make twins.", todo="Name another.")
         self.source, self.twin = source, found["twin"][kept]
+        if (k := self.twin.shape[-1] // self.images.shape[-1]) > 1:
+            # Drawn before, for a larger training.
+            self.twin = torch.cat([F.avg_pool2d(t.float(), k).round().to(torch.uint8) for t in self.twin.split(256)])
+        for c in (i for i, f in enumerate(spec.factors) if f.name in LOCAL):
+            these = (column == c).nonzero().flatten()
+            x, y = to_float(self.images[source[these]]), to_float(self.twin[these])
+            often = ((y - x).abs().amax(dim=1, keepdim=True) > SEEN).float().mean(dim=0, keepdim=True) > OFTEN
+            place = F.avg_pool2d(F.max_pool2d(often.float(), 5, 1, 2), 3, 1, 1)
+            self.twin[these] = to_uint8(torch.lerp(x, y, place))
         rows = []
         for i, c, v in zip(source.tolist(), column.tolist(), value.tolist(), strict=True):
             factor = spec.factors[c]
@@ -136,7 +168,7 @@ class Twins:
                 row[spec.toggles[t]] = str(by_value[v])
             rows.append(row)
         self.twin_labels = self.plan.encode(rows)
-        self.twin_style = torch.tensor([self.styles.index(r["hair"]) for r in rows])
+        self.twin_style = torch.tensor([self.styles.index((r["hair"], r["clothes"])) for r in rows])
         # The way back is taught only where the original is what "off" stands for.
         offs = {(c.factor, c.off) for c in PERSONAS}
         names = [spec.factors[c].name for c in column.tolist()]
