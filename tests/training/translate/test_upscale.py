@@ -233,6 +233,8 @@ def test_the_coach_says_when_nothing_was_learned() -> None:
     t.steps = 1000
     assert [f.code for f in t.findings(x, x, truth)] == ["nothing yet"]
     assert t.findings(x, 0.5 * (x + truth), truth) == []
+    grid = 0.2 * ((torch.arange(32)[None] + torch.arange(32)[:, None]) % 2).float()
+    assert ["--pixel-weight" in f.advice for f in t.findings(x, truth + grid, truth)] == [True]
 
 
 def test_bad_settings_are_told_in_sentences(tmp_path: Path) -> None:
