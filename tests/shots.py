@@ -289,11 +289,12 @@ def translate(window: Any) -> Iterator[str]:
     settle(app, window)
     yield "mask"
     panel.masks.leave()
-    panel.cycle()
-    panel.cycling.look("lost")
-    settle(app, window)
-    yield "cycle"
-    panel.cycle()
+    if panel.modelling.models.back is not None:
+        panel.cycle()
+        panel.cycling.look("lost")
+        settle(app, window)
+        yield "cycle"
+        panel.cycle()
     if (many := next((c for c in window.of_role("translator") if c.hyper.get("c_dim")), None)) is not None:
         panel.accept_model(many)
         settle(app, window)

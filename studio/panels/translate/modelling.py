@@ -120,7 +120,8 @@ class Modelling(Part):
 
     def _show_ways(self, state: TranslateState, enlarging: bool) -> None:
         models = self.models
-        possible = not enlarging and models.there is not None and models.back is not None
+        # One that stands elsewhere than there must find its way to it, even when the other model is gone.
+        possible = not enlarging and models.there is not None and (models.back is not None or state.way != "there")
         self.way.setVisible(possible)
         if possible:
             a, b = (said(word) for word in worlds(models.there))
@@ -209,7 +210,7 @@ class Modelling(Part):
             return self.tr("This model is not on this computer. Choose another, or add its file.")
         if self.models.there is None:
             return self.tr("No translating model is here yet. Add one by its file.")
-        if card is None:
+        if card is None or (state.way == "cycle" and self.models.back is None):
             return self.tr("The way back is missing. Choose a model for it.")
         if state.mode == "picture" and takes_ink(card):
             return self.tr("This model wants a drawing: black lines on white paper.")

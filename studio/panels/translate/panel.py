@@ -286,7 +286,7 @@ class TranslatePanel(PartsPanel):
     def ready_sentence(self) -> str:
         """What is missing."""
         state: TranslateState = self.state
-        if self.card is None:
+        if self.card is None or (state.way == "cycle" and self.modelling.models.back is None):
             return self.modelling.sentence()
         if self.bank.is_missing(source_of(state)):
             return self.tr("The picture of this project is missing. Drop it again.")

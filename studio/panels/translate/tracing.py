@@ -45,7 +45,7 @@ class Tracing(Part):
         self.section = Section(tr("From a photograph"), "")
         self._reveal = QTimer(self)  # the section has its place when the layout has run
         self._reveal.setSingleShot(True)
-        self._reveal.setInterval(0)
+        self._reveal.setInterval(60)
         self._reveal.timeout.connect(lambda: panel.inspector.show_widget(self.section))
         self.drop = DropArea(
             tr("Drop a picture to trace it"), tip=tr("Or click to choose one. Its lines come under the paper.")

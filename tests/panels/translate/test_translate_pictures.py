@@ -197,6 +197,17 @@ def test_a_way_back_for_a_model_of_ones_own(panel: TranslatePanel, studio: Trans
     assert studio.models.assumed == [("own", "dropout", True)]
 
 
+def test_a_round_trip_whose_way_back_is_gone(panel: TranslatePanel, studio: TranslateStudio) -> None:
+    with_picture(panel, studio)
+    panel.cycle()
+    studio.cards = [c for c in studio.cards if c.sha256 != BACK]
+    panel.models_changed()
+    assert "way back is missing" in panel.modelling.said.text() == panel.ready_sentence()
+    assert panel.modelling.way.isVisibleTo(panel.inspector), "or nobody would find out of it"
+    panel.modelling.way.changed.emit("there")
+    assert live(studio).model == THERE and panel.modelling.said.text() == ""
+
+
 def test_kinds_in_plain_words(panel: TranslatePanel, studio: TranslateStudio) -> None:
     assert panel.modelling.kind() == "paired"
     for sha, kind in ((THERE, "unpaired"), (MANY, "many-domain"), (TWICE, "2 times larger")):
