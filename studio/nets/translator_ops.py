@@ -359,7 +359,8 @@ def consecutive(found: Iterable[int], first: int, what: str, name: str) -> int:
 def mix_weights(networks: Sequence[nn.Module], weights: Sequence[float]) -> nn.Module:
     """A new network whose every number is the weighted mean of theirs (network interpolation, Wang et al., 2018).
 
-    ``weights`` need not add up to 1.  Raises :class:`ModelError` where the networks are not built alike.
+    ``weights`` need not add up to 1; whole numbers (tables of places) are the first one's.  Raises
+    :class:`ModelError` where the networks are not built alike.
     """
     total = math.fsum(weights)
     if len(networks) != len(weights) or not networks or not math.isfinite(total) or total == 0:
@@ -371,6 +372,7 @@ def mix_weights(networks: Sequence[nn.Module], weights: Sequence[float]) -> nn.M
     mixed = copy.deepcopy(networks[0])
     mixed.load_state_dict(
         {k: sum((s[k] * (w / total) for s, w in zip(states, weights, strict=True)), start=torch.zeros(()).to(t))
+         if t.is_floating_point() else t
          for k, t in states[0].items()}
     )  # fmt: skip
     return mixed

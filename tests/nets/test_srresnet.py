@@ -205,3 +205,10 @@ def test_a_real_srgan_beats_bicubic() -> None:
     assert error(sharp) < 0.85 * error(plain)
     assert edges(sharp) > 1.5 * edges(plain)
     assert float((F.avg_pool2d(sharp, 4) - low).abs().mean()) < 0.02
+
+
+def test_tables_of_whole_numbers_are_not_mixed() -> None:
+    a, b = (torch.nn.BatchNorm2d(2) for _ in range(2))
+    for net in (a, b):  # what transformers look their places up with
+        net.register_buffer("places", torch.arange(500))
+    assert torch.equal(mix_weights([a, b], [0.7, 0.3]).get_buffer("places"), torch.arange(500))

@@ -187,9 +187,14 @@ def channels_of(x: Tensor, channels: int) -> Tensor:
         return (x[:, :3] * weights.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     if channels == 3 and x.shape[1] == 1:
         return x.expand(-1, 3, -1, -1)
-    raise StudioError(
+    raise not_pictures(channels if channels not in (1, 3) else x.shape[1])
+
+
+def not_pictures(channels: int) -> StudioError:
+    """The network takes or makes something else (maps of classes, say)."""
+    return StudioError(
         "This model does not work on ordinary pictures.",
-        f"It has {max(channels, x.shape[1])} channels; a picture has one or three.",
+        f"It has {channels} channels; a picture has one or three.",
         "Choose another model.",
     )
 

@@ -12,10 +12,18 @@ Group = Mapping[str, Any]
 
 
 def groups_of(label_groups: Sequence[Group], c_dim: int) -> list[Group]:
-    """The card's groups; labels that no group names are toggles, each by itself."""
-    named = {int(i) for group in label_groups for i in group["indices"]}
+    """The card's groups; labels that no group names are toggles, each by itself.
+
+    Groups that speak of labels which are not there (the card beside a file was written by somebody) are left out.
+    """
+    groups = [group for group in label_groups if _fits(group.get("indices"), c_dim)]
+    named = {int(i) for group in groups for i in group["indices"]}
     free = [i for i in range(c_dim) if i not in named]
-    return [*label_groups, *([{"kind": "toggle", "indices": free}] if free else [])]
+    return [*groups, *([{"kind": "toggle", "indices": free}] if free else [])]
+
+
+def _fits(indices: Any, c_dim: int) -> bool:
+    return isinstance(indices, list | tuple) and all(isinstance(i, int) and 0 <= i < c_dim for i in indices)
 
 
 def card_labels(label_groups: Sequence[Group], c_dim: int) -> tuple[float, ...]:
@@ -27,8 +35,9 @@ def card_labels(label_groups: Sequence[Group], c_dim: int) -> tuple[float, ...]:
         if isinstance(default, Sequence) and not isinstance(default, str):
             for i, value in zip(indices, default, strict=False):
                 values[i] = float(value)
-        elif group.get("kind") == "choice":
-            prior = group.get("prior") or [1.0] * len(indices)
+        elif group.get("kind") == "choice" and indices:
+            prior = group.get("prior") or ()
+            prior = prior if len(prior) == len(indices) else [1.0] * len(indices)
             chosen = int(default) if isinstance(default, int) else max(range(len(indices)), key=lambda i: prior[i])
             values[indices[min(max(chosen, 0), len(indices) - 1)]] = 1.0
     return tuple(values)

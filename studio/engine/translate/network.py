@@ -18,7 +18,7 @@ from studio.checkpoints.card import ModelCard
 from studio.engine.context import Context
 from studio.engine.stepping import lightly, without_gradients
 from studio.engine.style.needs import available
-from studio.engine.translate.canvas import Canvas, to_network, to_pixels
+from studio.engine.translate.canvas import Canvas, not_pictures, to_network, to_pixels
 from studio.engine.translate.labels import labels_for
 from studio.project.base import Precision
 from studio.project.translate import TranslateLook
@@ -93,7 +93,7 @@ class Ready:
 def open_translator(ctx: Context, sha: str, look: TranslateLook, precision: Precision | None = None) -> Ready:
     """The translator of a request (``""``: the embedded one) with what its look asks for.
 
-    ModelError: it is not here or no translator.  StudioError: the labels do not fit it.
+    ModelError: it is not here or no translator.  StudioError: the labels do not fit it, or it is not for pictures.
     """
     card = ctx.card(sha) if sha else ctx.library.default("translator")
     if card is None:
@@ -103,16 +103,25 @@ def open_translator(ctx: Context, sha: str, look: TranslateLook, precision: Prec
             "Drop a model file on the window: pix2pix, CycleGAN, CUT or StarGAN.",
         )
     net = ctx.network(card, ("translator",), precision)
-    advised = card.hyper.get("statistics", 1.0) if look.statistics is None else look.statistics
+    for channels in (int(net.in_channels), int(net.out_channels)):
+        if channels not in (1, 3):  # told before it works for minutes
+            raise not_pictures(channels)
+    wished = _advised(card) if look.statistics is None else look.statistics
     labels = labels_for(card.label_groups, int(net.c_dim), look.labels)
     return Ready(
         net=net,
         card=card,
         device=ctx.device,
-        statistics=min(max(float(advised), 0.0), 1.0) if net.has_stored_statistics else 1.0,
+        statistics=min(max(wished, 0.0), 1.0) if net.has_stored_statistics else 1.0,
         seed=look.seed if net.has_dropout else None,
         labels=None if labels is None else torch.tensor(labels, device=ctx.device)[None],
     )
+
+
+def _advised(card: ModelCard) -> float:
+    """The statistics that the card advises; the picture's own, as the authors run their networks, if it does not."""
+    value = card.hyper.get("statistics")
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else 1.0
 
 
 def tile_for(ctx: Context, asked: int = 0) -> int:

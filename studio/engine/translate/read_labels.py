@@ -48,8 +48,9 @@ def read_labels(ctx: Context, request: ReadLabels) -> Steps[Labels]:
             "It knows one way to translate only.",
             "Choose a model with several domains (StarGAN).",
         )
-    home = int(ready.card.hyper.get("size", 0) or HOME)
-    canvas = open_canvas(ctx, request.picture, min(request.size or home, LARGEST))
+    home = ready.card.hyper.get("size")
+    side = request.size or (home if isinstance(home, int) and home > 0 else HOME)
+    canvas = open_canvas(ctx, request.picture, min(side, LARGEST))
     x = to_network(canvas, ready.net.in_channels, ready.device)
     measured: dict[Values, float] = {}
     best: Values = tuple(ready.labels[0].tolist())

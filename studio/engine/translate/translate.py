@@ -75,6 +75,8 @@ def cycle(ctx: Context, request: Cycle) -> Steps[CycleResult]:
     Strength and own colours of the look are left out: they would hide what the networks do.
     """
     started = time.perf_counter()
+    if not request.back:
+        raise StudioError("There is no model that goes back.", "", "Choose the other model of the pair.")
     there, canvas = _opened(ctx, request)
     plain = TranslateLook(statistics=request.look.statistics, seed=request.look.seed)
     home = open_translator(ctx, request.back, plain, request.precision)

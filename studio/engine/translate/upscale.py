@@ -20,7 +20,7 @@ from studio.engine.explore.draw import milliseconds
 from studio.engine.registry import operation
 from studio.engine.results import Picture
 from studio.engine.style.needs import SHARE, available
-from studio.engine.translate.canvas import LUMA, Canvas, Outcome, open_canvas
+from studio.engine.translate.canvas import LUMA, Canvas, Outcome, not_pictures, open_canvas
 from studio.engine.translate.network import bytes_per_pixel
 from studio.nets.roles import Upscaler
 from studio.nets.translator_ops import mix_weights
@@ -71,7 +71,8 @@ def upscale(ctx: Context, request: Upscale) -> Steps[Picture]:
 def open_upscaler(ctx: Context, request: Upscale, precision: Precision | None) -> tuple[Upscaler, ModelCard, float]:
     """(network, card, how far towards the sharper one) of a request.
 
-    ModelError: one of the two is missing, is no upscaler, or they are not of one shape.
+    ModelError: one of the two is missing, is no upscaler, or they are not of one shape.  StudioError: it is not for
+    pictures.
     """
     card = ctx.card(request.model) if request.model else ctx.library.default("upscaler")
     if card is None:
@@ -82,12 +83,16 @@ def open_upscaler(ctx: Context, request: Upscale, precision: Precision | None) -
         )
     t = round(min(max(request.sharpness, 0.0), 1.0) * STEPS) / STEPS if request.sharper else 0.0
     if t >= 1.0:
-        card = ctx.card(request.sharper)
+        card, plain = ctx.card(request.sharper), card
+        if card.role == "upscaler" and card.hyper.get("scale") != plain.hyper.get("scale"):
+            raise _no_sister(plain, card)
     net = ctx.network(card, ("upscaler",), precision)
     if 0.0 < t < 1.0:
         other = ctx.card(request.sharper)
         sister = ctx.network(other, ("upscaler",), precision)
         net = _between(ctx, (card, net), (other, sister), t)
+    if net.in_channels not in (1, 3) or net.out_channels not in (1, 3):
+        raise not_pictures(net.in_channels if net.in_channels not in (1, 3) else net.out_channels)
     return cast(Upscaler, net), card, t
 
 
@@ -96,15 +101,27 @@ def _between(ctx: Context, a: tuple[ModelCard, Any], b: tuple[ModelCard, Any], t
     plain, sharp = a[1], b[1]
     if type(plain) is not type(sharp):  # one of them has a prepared form and the other has not
         plain, sharp = getattr(plain, "exact", plain), getattr(sharp, "exact", sharp)
-    if {k: v.shape for k, v in plain.state_dict().items()} != {k: v.shape for k, v in sharp.state_dict().items()}:
-        raise ModelError(
-            f"“{b[0].title or b[0].name}” is no sharper sister of “{a[0].title or a[0].name}”.",
-            "Their networks are not built alike, so there is nothing between them.",
-            "Choose the two models of one pair.",
-        )
-    key = ("between", a[0].sha256, b[0].sha256, round(t, 4), type(plain).__name__, ctx.device)
+    if _built(plain) != _built(sharp):
+        raise _no_sister(a[0], b[0])
+    # What was assumed about the files decides what networks they are.
+    who = tuple((card.sha256, repr(sorted(card.assumed().items()))) for card in (a[0], b[0]))
+    key = ("between", *who, round(t, 4), type(plain).__name__, ctx.device)
     found: Any = ctx.cache.make(key, lambda: mix_weights((plain, sharp), (1.0 - t, t)).eval().requires_grad_(False))
     return found
+
+
+def _no_sister(plain: ModelCard, sharp: ModelCard) -> ModelError:
+    return ModelError(
+        f"“{sharp.title or sharp.name}” is no sharper sister of “{plain.title or plain.name}”.",
+        "Their networks are not built alike, so there is nothing between them.",
+        "Choose the two models of one pair.",
+    )
+
+
+def _built(net: Any) -> tuple[Any, ...]:
+    """How a network is built, and in which order it takes its colours."""
+    exact = getattr(net, "exact", net)
+    return net.scale, getattr(exact, "colors", "rgb"), {k: v.shape for k, v in net.state_dict().items()}
 
 
 def tile_for(ctx: Context, net: Upscaler, asked: int = 0) -> int:

@@ -60,6 +60,17 @@ def test_statistics_are_the_requests_or_else_the_cards(shelf: Shelf) -> None:
         assert made.info["statistics"] == used
 
 
+def test_a_card_that_says_nonsense_does_no_harm(shelf: Shelf) -> None:
+    net, pixels = unet(), photograph()
+    sha, picture = shelf.put(net, hyper={"statistics": "often", "size": [1]}), shelf.image(pixels)
+    made = translated(shelf, Translate(precision="exact", model=sha, picture=picture))
+    assert near(made.image, eight_bits(net.translate(signed(pixels), "own")))
+    groups = ({"kind": "choice", "indices": [0, 99], "names": ["a", "b"]}, {"kind": "toggle"})
+    sha = shelf.put(stargan(), "many", label_groups=groups)
+    made = translated(shelf, Translate(precision="exact", model=sha, picture=picture))
+    assert near(made.image, eight_bits(stargan().translate(signed(pixels), labels=torch.zeros(1, 5))))
+
+
 def test_a_seed_is_a_variation_and_comes_again(shelf: Shelf) -> None:
     net, pixels = unet(), photograph()
     sha, picture = shelf.put(net), shelf.image(pixels)
@@ -234,6 +245,9 @@ def test_what_cannot_be_is_told_in_a_sentence(shelf: Shelf) -> None:
         (Translate(precision="exact", model=plain, picture=picture, size=40_000), "megapixels"),
         (Variations(precision="exact", model=plain, picture=picture), "has no variations"),
         (Cycle(precision="exact", model=plain, back=larger, picture=picture), "cannot be used here"),
+        (Cycle(precision="exact", model=plain, back="", picture=picture), "no model that goes back"),
+        (Translate(precision="exact", model=shelf.put(resnet(channels=2), "d"), picture=picture), "It has 2 channels"),
+        (Cycle(precision="exact", model=plain, back=shelf.put(resnet(channels=7), "e"), picture=picture), "7 channels"),
     ]
     for wish, words in wishes:
         with pytest.raises(StudioError) as told:

@@ -82,8 +82,26 @@ def test_half_way_is_half_way_in_the_prepared_form_too(shelf: Shelf) -> None:
 
 def test_sisters_must_be_alike(shelf: Shelf) -> None:
     a, b = shelf.put(enlarger(scale=2), "a"), shelf.put(enlarger(scale=4), "b")
+    for sharpness in (0.5, 1.0):
+        with pytest.raises(ModelError, match="not built alike"):
+            enlarged(shelf, model=a, sharper=b, sharpness=sharpness, picture=shelf.image(photograph()))
+
+
+def test_between_two_knows_what_was_assumed_of_them(shelf: Shelf) -> None:
+    a, b, pixels = enlarger(1), enlarger(2), photograph()
+    plain, sharp, picture = shelf.put(a, "a"), shelf.put(b, "b"), shelf.image(pixels)
+    before = enlarged(shelf, model=plain, sharper=sharp, sharpness=0.5, picture=picture).image
+    for sha in (plain, sharp):
+        shelf.library.set_assumptions(sha, {"colors": "bgr"})
+    shelf.ctx._cards.clear()
+    after = enlarged(shelf, model=plain, sharper=sharp, sharpness=0.5, picture=picture).image
+    expected = direct(mix_weights((a, b), (0.5, 0.5)), np.ascontiguousarray(pixels[..., ::-1]))[..., ::-1]
+    assert np.abs(after.astype(int) - expected).max() <= 1 and not np.array_equal(after, before)
+    # One that sees red first and one that sees blue first have nothing between them.
+    shelf.library.set_assumptions(plain, {"colors": "rgb"})
+    shelf.ctx._cards.clear()
     with pytest.raises(ModelError, match="not built alike"):
-        enlarged(shelf, model=a, sharper=b, sharpness=0.5, picture=shelf.image(photograph()))
+        enlarged(shelf, model=plain, sharper=sharp, sharpness=0.5, picture=picture)
 
 
 def test_sixteen_bits_stay(shelf: Shelf) -> None:
@@ -148,6 +166,10 @@ def test_what_cannot_be_is_told(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(StudioError) as told:
             enlarged(shelf, **{"picture": picture, **how})
         assert words in told.value.sentence()
+    for channels in (2, 4):
+        with pytest.raises(StudioError, match="does not work on ordinary pictures") as told:
+            enlarged(shelf, model=shelf.put(enlarger(channels=channels), f"n{channels}"), picture=picture)
+        assert f"It has {channels} channels" in told.value.why
     monkeypatch.setattr("studio.engine.translate.canvas.MAX_PIXELS", 10_000)
     with pytest.raises(StudioError, match="would become too large"):
         enlarged(shelf, model=sha, picture=picture)
