@@ -44,6 +44,8 @@ WEAKEST, STRONGEST = 0.025, 0.30
 CROWD, INHIBITION = 5.0, 1.2
 SPUR = 4
 """Points of a twig that is no stroke of its own."""
+AT_ONCE = 1 << 20
+"""Places around strokes that are looked at together: broad pens have many."""
 FOLLOW = 0.4
 """Times this contrast a line is followed once it has begun."""
 
@@ -218,8 +220,9 @@ def inked(points: Floats, a: Ints, b: Ints, size: tuple[int, int], width: float)
     centre = np.rint((p + q) / 2.0).astype(np.intp)
     along = q - p
     squared = np.maximum((along**2).sum(axis=1), 1e-6)
-    for start in range(0, len(p), 1 << 14):
-        part = slice(start, start + (1 << 14))
+    each = max(1, AT_ONCE // len(offset) ** 2)
+    for start in range(0, len(p), each):
+        part = slice(start, start + each)
         y = centre[part, 0, None, None] + offset[None, :, None]
         x = centre[part, 1, None, None] + offset[None, None, :]
         dy, dx = y - p[part, 0, None, None], x - p[part, 1, None, None]

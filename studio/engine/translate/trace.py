@@ -24,6 +24,8 @@ from studio.project.translate import Trace
 LARGEST = 2048
 """Pixels on the longer side of a drawing."""
 MOST_COLOURS = 32
+WIDEST = 64.0
+"""Pixels of a line."""
 
 
 @operation(Trace, doing="Tracing the picture")
@@ -41,16 +43,17 @@ def trace(ctx: Context, request: Trace) -> Steps[Picture]:
             "Choose another size.",
         )
     palette = _palette(request.palette)
+    smooth, width = min(max(request.smooth, 0.0), 1.0), min(request.width, WIDEST)
     told: dict[str, tuple[str, ...]] = {}
     with torch.no_grad(), one_core():  # small pictures only
         if request.kind == "edges":
-            seen = open_canvas(ctx, request.picture, edges.side_for(request.smooth))
+            seen = open_canvas(ctx, request.picture, edges.side_for(smooth))
             size = fitted(_own(ctx, request), request.size)
-            ink = edges.drawn(seen.shown(), size, request.detail, request.width)
+            ink = edges.drawn(seen.shown(), size, request.detail, width)
             paper = ((1.0 - ink) * 255.0 + 0.5).astype(np.uint8)
             image = np.repeat(paper[..., None], 3, axis=2)
         else:
-            image, told = _areas(ctx, request, palette)
+            image, told = _areas(ctx, request, palette, smooth)
     return Picture(image, {"ms": milliseconds(started), "size": image.shape[:2], **told})
 
 
@@ -58,7 +61,9 @@ def _own(ctx: Context, request: Trace) -> tuple[int, int]:
     return open_canvas(ctx, request.picture).size
 
 
-def _areas(ctx: Context, request: Trace, palette: edges.Floats | None) -> tuple[UInt8Image, dict[str, tuple[str, ...]]]:
+def _areas(
+    ctx: Context, request: Trace, palette: edges.Floats | None, smooth: float
+) -> tuple[UInt8Image, dict[str, tuple[str, ...]]]:
     size = fitted(_own(ctx, request), request.size)
     seen: Canvas = open_canvas(ctx, request.picture, min(request.size, SIDE))
     found, colours = segments(
@@ -66,7 +71,7 @@ def _areas(ctx: Context, request: Trace, palette: edges.Floats | None) -> tuple[
         min(max(request.colours, 1), MOST_COLOURS),
         palette,
         request.detail,
-        request.smooth,
+        smooth,
     )
     which = enlarged(found, len(colours), size)
     table = (np.clip(colours, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)

@@ -75,6 +75,15 @@ def test_detail_width_and_size_do_what_they_say(shelf: Shelf) -> None:
     assert np.diff((large.image[300, :, 0] < 128).astype(int)).tolist().count(1) == 1
 
 
+def test_wild_settings_cost_no_more_than_the_widest(shelf: Shelf) -> None:
+    pixels = np.full((40, 40, 3), 200, np.uint8)
+    pixels[:, 20:] = 60
+    wild = traced(shelf, pixels, size=40, width=1e9, smooth=1e9)
+    assert np.array_equal(wild.image, traced(shelf, pixels, size=40, width=64.0, smooth=1.0).image)
+    assert (wild.image < 128).any()
+    assert traced(shelf, pixels, kind="segments", size=40, smooth=1e9).image.shape == (40, 40, 3)
+
+
 def test_an_even_picture_and_a_single_pixel_give_empty_paper(shelf: Shelf) -> None:
     for pixels in (np.full((90, 60, 3), 90, np.uint8), np.zeros((1, 1, 3), np.uint8)):
         assert (traced(shelf, pixels, size=90).image == 255).all()
