@@ -175,7 +175,7 @@ class _Maps:
         return made
 
     def _on_file(self, node: Node, nbytes: int) -> Tensor:
-        folder = tempfile.gettempdir()
+        folder = spill_folder()
         free = shutil.disk_usage(folder).free - RESERVE
         if free < nbytes:
             raise _no_room(nbytes, free)
@@ -186,6 +186,8 @@ class _Maps:
                 os.posix_fallocate(file.fileno(), 0, nbytes)
             return torch.from_numpy(np.memmap(file, np.uint8, "w+", shape=(nbytes,)))
         except OSError as exc:
+            del self._files[node]
+            file.close()  # at once: it may hold all that was free
             raise _no_room(nbytes, free) from exc
 
     def hand_over(self, old: Node, new: Node) -> Tensor:
@@ -209,6 +211,12 @@ class _Maps:
         """Forget everything."""
         for node in list(self._maps):
             self.drop(node)
+
+
+def spill_folder() -> str:
+    """Where maps go that memory has no room for: on many Linux systems ``/tmp`` is memory itself."""
+    folder, disk = tempfile.gettempdir(), "/var/tmp"  # noqa: S108 - files without names
+    return disk if folder == "/tmp" and os.access(disk, os.W_OK | os.X_OK) else folder  # noqa: S108
 
 
 def _no_room(nbytes: int, free: int) -> ResourceError:
@@ -322,7 +330,7 @@ class _Walk:
         """What happens to each number, in place."""
         op = node.op
         if op == "tanh":
-            return torch.tanh_(x)
+            return x.float().tanh_()  # half precision has steps here that skies show
         if isinstance(op, float):
             return torch.relu_(x) if op == 0 else torch.nn.functional.leaky_relu_(x, op)
         if isinstance(op, Dropout):

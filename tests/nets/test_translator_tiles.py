@@ -215,6 +215,35 @@ def test_files_are_gone_after_a_stop(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert all(f.closed for f in opened) and not list(tmp_path.iterdir())
 
 
+def test_a_disk_that_fills_up_gets_its_room_back_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    real = tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda *a, **k: opened.append(real(*a, **k)) or opened[-1])
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(translator_tiles.os, "posix_fallocate", full, raising=False)
+    with pytest.raises(ResourceError, match="not enough room"):
+        run(translate_steps(NETS["unet"](), noise(1, 3, 128, 128), "own", tile=32, room=0))
+    assert opened and all(f.closed for f in opened)
+
+
+def test_maps_do_not_go_where_files_are_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert translator_tiles.spill_folder() == str(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    for allowed, expected in ((True, "/var/tmp"), (False, "/tmp")):
+        monkeypatch.setattr(translator_tiles.os, "access", lambda *_, yes=allowed: yes)
+        assert translator_tiles.spill_folder() == expected
+
+
+def test_half_precision_ends_in_fine_steps() -> None:
+    net, x = NETS["bare"](), noise(1, 3, 96, 96) * 0.2
+    y = run(translate_steps(net, x, tile=32, dtype=torch.bfloat16))
+    assert y.dtype == torch.float32 and not torch.equal(y, y.bfloat16().float())
+
+
 def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(translator_tiles, "RESERVE", 1 << 60)
     with pytest.raises(ResourceError, match="not enough room"):
