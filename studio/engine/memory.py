@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from studio.base.errors import OutOfMemory, ResourceError, StudioError, as_studio_error
+from studio.base.steps import Progress, Steps
 
 if TYPE_CHECKING:
     from studio.engine.context import Context
@@ -101,6 +102,28 @@ class Climb:
         )
         error.offer = "cpu" if on_card else ""
         return error
+
+
+def climbing(ctx: Context, request: Any) -> Steps[Any]:
+    """The operation for a request, begun again in more modest ways when memory runs out.
+
+    For where no worker does it: on the command line, and for one of many pictures in a job.
+    """
+    from studio.engine import registry
+
+    climb = Climb()
+    while True:
+        try:
+            return (yield from registry.start(ctx, request))
+        except Exception as exc:
+            if not is_out_of_memory(exc):
+                raise
+            found = climb.up(ctx, request)
+            if found is None:
+                raise climb.failure(ctx, registry.find(request).doing or "This step") from exc
+        # Outside of the block: the failure holds on to all that the operation had in memory.
+        ctx, sentence = found
+        yield Progress(0, 0, sentence)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -113,3 +113,31 @@ def test_when_the_machine_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         monkeypatch.setattr("psutil.virtual_memory", partial(SimpleNamespace, available=available, total=total))
         assert memory._machine_is_short() is short
+
+
+def test_without_a_worker_the_ladder_is_climbed_too(ctx: Context) -> None:
+    tried: list[int] = []
+
+    @registry.operation(Whole, parts=True, doing="Drawing it")
+    def whole(ctx: Context, request: Whole) -> Steps[int]:
+        yield Progress(0, 1)
+        tried.append(ctx.parts)
+        if ctx.parts < 16 or request.precision == "exact":
+            raise MemoryError
+        return ctx.parts
+
+    registry._operations[Whole] = registry.Operation(whole, False, True, "Drawing it")
+    told, steps = [], memory.climbing(ctx, Whole())
+    try:
+        while True:
+            told.append(next(steps))
+    except StopIteration as stop:
+        assert stop.value == 16
+    assert tried == [1, 1, 4, 16] and "very small parts" in [e.phase for e in told][-2]
+    with pytest.raises(memory.NotEnoughMemory, match="Drawing it stopped"):
+        for _ in memory.climbing(ctx, Whole(precision="exact")):
+            pass
+    with pytest.raises(ZeroDivisionError):
+        registry._operations[Sheets] = registry.Operation(lambda *_: iter([1 // 0]), False, True, "")
+        for _ in memory.climbing(ctx, Sheets()):
+            pass

@@ -206,10 +206,10 @@ class Source:
         self._store.close()
 
     def steps(self) -> Steps[Any]:
-        """The operation on this file."""
-        from studio.engine import registry
+        """The operation on this file, in more modest ways where memory runs out."""
+        from studio.engine.memory import climbing
 
-        return registry.start(self.ctx, self.request)
+        return climbing(self.ctx, self.request)
 
     def recipe(self) -> str:
         """The recipe as text, with all its pictures but a large file."""
