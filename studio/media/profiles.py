@@ -86,7 +86,7 @@ def curves_of(icc: bytes) -> Curves | None:
         light = np.stack([_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")])
         matrix = np.stack([_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")], axis=1)
         return Curves(light, matrix) if abs(np.linalg.det(matrix)) > 1e-6 else None
-    except (KeyError, struct.error, ValueError, IndexError):
+    except (KeyError, struct.error, ValueError, IndexError, ArithmeticError):
         return None
 
 

@@ -306,3 +306,8 @@ def test_colours_with_a_grey_profile_stay_as_they_are() -> None:
     a = noise(6, 7, 3)
     found = load_image(png16(a, 2, before=iccp(profile(curve(1.0), space=b"GRAY"))))
     assert found.deep is not None and np.array_equal(found.deep, a) and "does not belong" in found.notes[0]
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+def test_a_curve_without_a_slope_is_no_profile(kind: int) -> None:
+    assert curves_of(profile(parametric(kind, 2.4, 0.0, 0.5, 0.1))) is None

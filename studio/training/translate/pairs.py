@@ -119,8 +119,8 @@ def aligned(a: Pictures, b: Pictures, what_a: str, what_b: str) -> Pairs:
             "Rename them or take them out, then start again. For pictures without partners there is “cyclegan”.",
         )
     ia, ib = [at_a[n] for n in names], [at_b[n] for n in names]
-    rows = a.rows or b.rows
-    groups = tuple((rows[i].get("group") or n) if rows else n for i, n in zip(ia, names, strict=True))
+    rows, at = (a.rows, ia) if a.rows else (b.rows, ib)
+    groups = tuple((rows[i].get("group") or n) if rows else n for i, n in zip(at, names, strict=True))
     return Pairs(a.images[ia], b.images[ib], tuple(names), groups, torch.ones(len(names)))
 
 
