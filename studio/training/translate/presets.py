@@ -62,6 +62,8 @@ CYCLEGAN: dict[str, Preset] = {
             "network": "unet",
             "widths": "32,48,64,92,92",
             "critic_layers": 4,
+            "lr": 3e-4,
+            "lr_critic": 8e-4,
             "gan_weight": 2.0,
             "identity_weight": 0.2,
             "identity_every": 2,
