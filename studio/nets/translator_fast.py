@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import cache
 from typing import Any, cast
@@ -289,16 +289,29 @@ def prepared(net: Any) -> Any:
         return net
     wished = probe_dtype(next(net.parameters()).device)
     choices = {torch.float16: [wished, torch.bfloat16, torch.float32], torch.bfloat16: [wished, torch.float32]}
-    for dtype in choices.get(wished, [wished]):
+    return first_faithful(net, choices.get(wished, [wished]), FastTranslator, agreement)
+
+
+def first_faithful(
+    net: Any, dtypes: Sequence[torch.dtype], make: Callable[[Any, torch.dtype], Any], alike: Callable[[Any, Any], float]
+) -> Any:
+    """The form in the first of these precisions that makes the same picture (:data:`FAITHFUL`), or the network itself.
+
+    ``alike(net, fast)``: PSNR in dB.
+    """
+    name = type(net).__name__
+    for dtype in dtypes:
         try:
-            fast = FastTranslator(net, dtype)
-            quality = agreement(net, fast)
+            fast = make(net, dtype)
+            quality = alike(net, fast)
+        except torch.OutOfMemoryError:
+            raise  # says nothing of the precision
         except (RuntimeError, NotImplementedError) as exc:
-            log.info("%s does not translate in %s: %s", type(net).__name__, dtype, exc)
+            log.info("%s does not work in %s: %s", name, dtype, exc)
             continue
         if quality >= FAITHFUL and not fast.overflowed:
             return fast
-        log.info("%s in %s is only %.1f dB like itself", type(net).__name__, dtype, quality)
+        log.info("%s in %s is only %.1f dB like itself", name, dtype, quality)
     return net
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from studio.nets.srresnet import MSRResNet, PictureUpscaler
 from studio.nets.stylegan2_fast_probe import probe_dtype
-from studio.nets.translator_fast import FAITHFUL, fold, forget, trial_pictures
+from studio.nets.translator_fast import first_faithful, fold, forget, trial_pictures
 from studio.nets.translator_ops import Norm
 
 log = logging.getLogger(__name__)
@@ -95,19 +95,8 @@ def swift(net: Any, dtype: torch.dtype) -> Any:
 def prepared(net: Any) -> Any:
     """The fast form of an upscaler, or the network itself where nothing is gained or the picture would differ."""
     dtype = probe_dtype(next(net.parameters()).device)
-    for kind in [dtype, torch.bfloat16] if dtype is torch.float16 else [dtype]:
-        if kind is torch.float32:
-            break
-        try:
-            fast = FastUpscaler(net, kind)
-            quality = agreement(net, fast)
-        except (RuntimeError, NotImplementedError) as exc:
-            log.info("%s does not enlarge in %s: %s", type(net).__name__, kind, exc)
-            continue
-        if quality >= FAITHFUL and not fast.overflowed:
-            return fast
-        log.info("%s in %s is only %.1f dB like itself and stays in float32", type(net).__name__, kind, quality)
-    return net
+    kinds = {torch.float16: [torch.float16, torch.bfloat16], torch.bfloat16: [torch.bfloat16]}.get(dtype, [])
+    return first_faithful(net, kinds, FastUpscaler, agreement)
 
 
 def agreement(net: Any, fast: FastUpscaler) -> float:

@@ -211,5 +211,13 @@ def test_prepared_upscalers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert upscaler_fast.prepared(net) is net
     monkeypatch.setattr(upscaler_fast, "probe_dtype", lambda _: torch.bfloat16)
     assert isinstance(upscaler_fast.prepared(net), FastUpscaler)
-    monkeypatch.setattr(upscaler_fast, "FAITHFUL", 1e9)
+    monkeypatch.setattr(translator_fast, "FAITHFUL", 1e9)
     assert upscaler_fast.prepared(net) is net
+
+
+def test_memory_that_runs_out_says_nothing_of_the_precision() -> None:
+    def make(_net: Any, _dtype: torch.dtype) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        translator_fast.first_faithful(object(), [torch.float16, torch.bfloat16], make, lambda *_: 99.0)
