@@ -43,7 +43,7 @@ def trace(ctx: Context, request: Trace) -> Steps[Picture]:
             "Choose another size.",
         )
     palette = _palette(request.palette)
-    smooth, width = min(max(request.smooth, 0.0), 1.0), min(request.width, WIDEST)
+    smooth, width = min(max(request.smooth, 0.0), 1.0), min(request.width, WIDEST) if request.width > 0.0 else 0.0
     told: dict[str, tuple[str, ...]] = {}
     with torch.no_grad(), one_core():  # small pictures only
         if request.kind == "edges":

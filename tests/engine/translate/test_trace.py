@@ -81,6 +81,7 @@ def test_wild_settings_cost_no_more_than_the_widest(shelf: Shelf) -> None:
     wild = traced(shelf, pixels, size=40, width=1e9, smooth=1e9)
     assert np.array_equal(wild.image, traced(shelf, pixels, size=40, width=64.0, smooth=1.0).image)
     assert (wild.image < 128).any()
+    assert (traced(shelf, pixels, size=40, width=float("nan")).image < 255).any()
     assert traced(shelf, pixels, kind="segments", size=40, smooth=1e9).image.shape == (40, 40, 3)
 
 
