@@ -164,5 +164,5 @@ def recalibrate(net: PictureTranslator, batches: list[Tensor], dtype: torch.dtyp
                 net(x.contiguous(memory_format=torch.channels_last))
     finally:
         for m, momentum in zip(norms, before, strict=True):
-            m.momentum = momentum
+            m.momentum, m.training = momentum, False
             m.training = False

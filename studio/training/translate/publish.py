@@ -128,6 +128,8 @@ def export_cyclegan(
         if i and "source_title" in hyper and "target_title" in hyper:
             turned |= {"source_title": hyper["target_title"], "target_title": hyper["source_title"]}
         told = {"size": t.cfg.size, **turned, "partner": names[1 - i]}
+        if nets[i].has_stored_statistics:
+            told["statistics"] = 0.0  # as it is measured
         scores = score_cycle(nets[i], nets[1 - i], worlds, features)
         cards.append(
             _write(nets[i], weights, names[i], titles[i], t.cfg, state, told, scores, about,

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from studio.base.errors import StudioError
-from studio.training.translate.pairs import Pairs, base_emoji, emoji_weights, ink_pairs, load_emoji, load_pairs
+from studio.training.data import Pictures
+from studio.training.translate.pairs import Pairs, aligned, base_emoji, emoji_weights, ink_pairs, load_emoji, load_pairs
 from studio.training.translate.strokes import contours, inked, moved, placements, spread, wobble
 from studio.training.translate.worlds import emoji_worlds, load_worlds
 
@@ -250,3 +251,11 @@ def test_spread_and_contours() -> None:
     edge = contours(mask, torch.tensor([0.4]))
     assert float(edge[..., 10, 10]) == 0
     assert float(edge[..., 10, 7]) == 1
+
+
+def test_groups_come_from_whichever_side_has_a_table() -> None:
+    images = torch.zeros(3, 3, 16, 16, dtype=torch.uint8)
+    rows = tuple({"group": g} for g in "xyz")
+    a, b = Pictures(images, ("c.png", "a.png", "b.png")), Pictures(images, ("a.jpg", "b.jpg", "c.jpg"), rows)
+    assert aligned(a, b, "A", "B").groups == ("x", "y", "z")
+    assert aligned(b, a, "A", "B").groups == ("x", "y", "z")
