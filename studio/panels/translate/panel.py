@@ -52,7 +52,7 @@ class TranslatePanel(PartsPanel):
 
     name = "translate"
     state_field = "translate"
-    own_jobs = frozenset({"full"})
+    own_jobs = frozenset({"full", "sheet", "frame"})
 
     canvas: MaskCanvas
     inspector: Inspector

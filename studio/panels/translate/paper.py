@@ -24,6 +24,8 @@ from studio.widgets.pictures import from_qimage, to_qimage
 if TYPE_CHECKING:
     from studio.panels.translate.panel import TranslatePanel
 
+AT_ONCE = 256
+"""Side up to which a frame is packed between two movements of the hand; larger ones are packed beside the window."""
 LEAST, MOST = 64, 1024
 """Sides of the paper in picture pixels."""
 
@@ -59,7 +61,7 @@ def joined(drawing: UInt8Image, below: UInt8Image, paper: str = "#ffffff") -> UI
 class Paper(Part):
     """The canvas that is drawn on, held together with ``TranslateState.drawing``."""
 
-    keys = frozenset({"sheet"})
+    keys = frozenset({"sheet", "frame"})
 
     def __init__(self, panel: TranslatePanel) -> None:
         super().__init__(panel)
@@ -77,6 +79,7 @@ class Paper(Part):
         """What is on the paper while the session does not have it yet; "": nothing; None: the session has it."""
         self._frames: set[str] = set()
         self._kept: set[str] = set()
+        self._packing = -1
         self._commits: dict[int, tuple[str, dict[str, Any], UInt8Image | None]] = {}
         self._shown: str | None = None
         self._palette: list[tuple[str, str]] = []
@@ -210,12 +213,19 @@ class Paper(Part):
             self.panel.doing.ask()
             self.panel.show_canvas()
             return
-        if self.panel.doing.in_flight():
+        if self.panel.doing.in_flight() or self.panel.owns(self._packing):
             self._more = True
             return
         self._more = False
         pixels = self._picture()
-        sha = self.studio.assets.put_image(pixels)
+        if pixels.shape[0] > AT_ONCE:
+            self._packing = self.panel.call(
+                lambda ctx: str(ctx.assets.put_image(pixels)), self.tr("Keeping the drawing"), "frame", "io"
+            )
+        else:
+            self._send(self.studio.assets.put_image(pixels))
+
+    def _send(self, sha: str) -> None:
         self._let_go(sha)
         self._frame = sha
         self.panel.doing.ask()
@@ -224,6 +234,9 @@ class Paper(Part):
 
     def _let_go(self, sha: str) -> None:
         """Frames that were only on the way need not stay in memory."""
+        self._frames.add(sha)
+        if self._commits:
+            return  # one of them may be the very drawing that is being kept
         for old in self._frames - {sha} - self._kept:
             self.studio.assets.drop(old)
         self._frames = {sha}
@@ -266,6 +279,11 @@ class Paper(Part):
     # Jobs ----------------------------------------------------------------------------------------------------
 
     def result(self, key: str, job: int, request: Any, result: Any) -> None:
+        if key == "frame":
+            self._packing = -1
+            if self._inked and (self.busy() or self.panel.tracing.below() is not None):
+                self._send(result)
+            return
         text, more, sheet = self._commits.pop(job)
         if sheet is not None:
             self._kept.add(result)
@@ -283,6 +301,9 @@ class Paper(Part):
         return False
 
     def ended(self, key: str, job: int) -> None:
+        if key == "frame":
+            self._packing = -1
+            return
         self._commits.pop(job, None)
         self._shown = None
         self.show(self.panel.state)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from studio.checkpoints.pairs import partners
 from studio.project.session import TranslateState
-from studio.project.translate import FULL, NOTHING, Amount, Cycle, Translate, TranslateLook, Upscale, Variations
+from studio.project.translate import Amount, Cycle, Translate, TranslateLook, Upscale, Variations
 
 if TYPE_CHECKING:
     from studio.checkpoints.card import ModelCard
@@ -20,8 +20,6 @@ OWN = -1
 """``TranslateState.size`` for the picture's own size."""
 HOME = 256
 """The side at which a network that does not say is taken to be at home, for the paper."""
-FINER = 3
-"""How many pixels of the paper lie along one of the network's."""
 LIVE = 512
 """The longer side up to which a translation follows the hand."""
 LIVE_AREA = 512 * 512
@@ -92,11 +90,6 @@ def home_size(card: ModelCard | None) -> int:
     if card is None:
         return 0
     return int(card.hyper.get("size") or card.hyper.get("resolution") or 0)
-
-
-def side_of_paper(card: ModelCard | None) -> int:
-    """The side of the paper in px: a little finer than the network sees."""
-    return (home_size(card) or HOME) * FINER
 
 
 def has(card: ModelCard | None, fact: str) -> bool:
@@ -230,33 +223,3 @@ def template_of(
 def with_label(values: tuple[float, ...], changes: dict[int, float]) -> tuple[float, ...]:
     """Some labels changed."""
     return tuple(float(changes.get(i, value)) for i, value in enumerate(values))
-
-
-def first_labels(groups: Iterable[dict[str, Any]], count: int) -> tuple[float, ...]:
-    """The labels before the picture was read: what the card has as defaults, else nothing."""
-    values = [0.0] * count
-    for group in groups:
-        defaults = group.get("default")
-        for at, index in enumerate(group.get("indices", ())):
-            if isinstance(defaults, list | tuple) and at < len(defaults) and int(index) < count:
-                values[int(index)] = float(defaults[at])
-    return tuple(values)
-
-
-def untouched(state: TranslateState) -> bool:
-    """Whether nobody did anything yet."""
-    return state == TranslateState()
-
-
-__all__ = [
-    "FULL",
-    "NOTHING",
-    "Models",
-    "advised_statistics",
-    "choosable",
-    "partner_of",
-    "request_of",
-    "sharper_of",
-    "template_of",
-    "worlds",
-]

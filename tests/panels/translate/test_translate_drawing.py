@@ -57,10 +57,12 @@ def test_only_one_frame_is_on_its_way_and_the_last_one_wins(panel: TranslatePane
     assert (studio.assets.image(last.picture) == paper.picture()).all(), "all that came meanwhile"
     studio.answer(2)
     assert studio.worker.count("translate.live") == 2
-    assert not studio.assets.has(first.picture), "frames on the way are let go"
     studio.run_files()
     assert steps(studio) == ["Draw"] * 4
     assert (studio.assets.image(panel.state.drawing) == paper.sheet()).all()
+    studio.answer(3)
+    draw(panel, (0.1, 0.95), (0.9, 0.95))
+    assert not studio.assets.has(first.picture) and studio.assets.has(panel.state.drawing), "frames are let go"
 
 
 def test_a_frame_that_comes_after_the_drawing_was_kept(panel: TranslatePanel, studio: TranslateStudio) -> None:
@@ -182,6 +184,17 @@ def test_the_paper_takes_the_size_that_is_worked_at(panel: TranslatePanel, studi
     panel.how.size.value_changed.emit(256, True)
     assert panel.paper.canvas.picture().shape[0] == 256 and live(studio).size == 256
     assert not panel.paper.canvas.is_blank() and steps(studio) == ["Draw", "Work size"]
+
+
+def test_large_frames_are_packed_beside_the_window(panel: TranslatePanel, studio: TranslateStudio) -> None:
+    panel.how.size.value_changed.emit(512, True)
+    draw(panel)
+    assert studio.worker.count("translate.live") == 0 and studio.worker.count("translate.frame") == 1
+    draw(panel, (0.1, 0.9), (0.9, 0.9))
+    assert studio.worker.count("translate.frame") == 1, "one at a time"
+    studio.run_files()
+    assert live(studio).picture == panel.state.drawing and live(studio).size == 512
+    assert panel.paper.source() is None and panel.own_jobs >= {"frame", "sheet"}, "the job strip stays still"
 
 
 # A photograph under the paper ------------------------------------------------------------------------------------
