@@ -194,6 +194,8 @@ class Modelling(Part):
             return self.tr("{0} times larger").format(card.hyper.get("scale", 1))
         if has(card, "c_dim"):
             return self.tr("many-domain")
+        if card.hyper.get("partner"):
+            return self.tr("unpaired")
         if card.architecture == "pix2pix-unet" or takes_ink(card):
             return self.tr("paired")
         return self.tr("unpaired") if card.architecture in ("cyclegan-resnet", "cut-resnet") else ""
