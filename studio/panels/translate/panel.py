@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.base.steps import UInt8Image
@@ -45,6 +46,17 @@ if TYPE_CHECKING:
     from studio.engine.results import Picture
 
 MODES = ("draw", "picture", "enlarge")
+
+
+class _Stage(QWidget):
+    """Hands the focus on to the canvas that is worked on."""
+
+    def __init__(self, panel: TranslatePanel) -> None:
+        super().__init__()
+        self._panel = panel
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        self._panel.take_focus()
 
 
 class TranslatePanel(PartsPanel):
@@ -97,7 +109,7 @@ class TranslatePanel(PartsPanel):
         self.show_all()
 
     def _build_stage(self) -> QWidget:
-        stage = QWidget()
+        stage = _Stage(self)
         right = QWidget()
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
@@ -346,14 +358,22 @@ class TranslatePanel(PartsPanel):
 
     # Showing -------------------------------------------------------------------------------------------------
 
+    def take_focus(self) -> None:
+        """Keys go to the canvas of the hand: letters choose tools at once (and no ring says so)."""
+        canvas = self.paper.canvas if self.state.mode == "draw" else self.canvas
+        canvas.setFocus(Qt.FocusReason.MouseFocusReason)
+
     def show_all(self) -> None:
         """Bring every part to the session, silently."""
         state: TranslateState = self.state
         self.modelling.find(state)
         self.mode.set_current(state.mode)
         drawing = state.mode == "draw"
+        had = self.paper.canvas.hasFocus() or self.canvas.hasFocus()
+        turned = self.paper.canvas.isHidden() == drawing
         self.paper.canvas.setVisible(drawing)
-        self.stage.setFocusProxy(self.paper.canvas if drawing else self.canvas)  # keys choose tools at once
+        if had and turned:
+            self.take_focus()
         self.split.set_alone(None if drawing else self.split.second)
         self.onion.setVisible(drawing)
         self.onion.set_value(state.onion)
