@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from studio.base.errors import StudioError
+from studio.base.errors import ModelError, StudioError
 from studio.base.steps import UInt8Image
 from studio.engine.caches import MB
 from studio.engine.context import Context
@@ -190,9 +190,9 @@ def channels_of(x: Tensor, channels: int) -> Tensor:
     raise not_pictures(channels if channels not in (1, 3) else x.shape[1])
 
 
-def not_pictures(channels: int) -> StudioError:
-    """The network takes or makes something else (maps of classes, say)."""
-    return StudioError(
+def not_pictures(channels: int) -> ModelError:
+    """The network takes or makes something else (maps of classes, say): so it is for every picture of a folder."""
+    return ModelError(
         "This model does not work on ordinary pictures.",
         f"It has {channels} channels; a picture has one or three.",
         "Choose another model.",

@@ -93,7 +93,7 @@ class Ready:
 def open_translator(ctx: Context, sha: str, look: TranslateLook, precision: Precision | None = None) -> Ready:
     """The translator of a request (``""``: the embedded one) with what its look asks for.
 
-    ModelError: it is not here or no translator.  StudioError: the labels do not fit it, or it is not for pictures.
+    ModelError: it is not here, no translator, or not for pictures.  StudioError: the labels do not fit it.
     """
     card = ctx.card(sha) if sha else ctx.library.default("translator")
     if card is None:

@@ -71,8 +71,7 @@ def upscale(ctx: Context, request: Upscale) -> Steps[Picture]:
 def open_upscaler(ctx: Context, request: Upscale, precision: Precision | None) -> tuple[Upscaler, ModelCard, float]:
     """(network, card, how far towards the sharper one) of a request.
 
-    ModelError: one of the two is missing, is no upscaler, or they are not of one shape.  StudioError: it is not for
-    pictures.
+    ModelError: one of the two is missing, is no upscaler or not for pictures, or they are not of one shape.
     """
     card = ctx.card(request.model) if request.model else ctx.library.default("upscaler")
     if card is None:
