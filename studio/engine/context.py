@@ -102,6 +102,7 @@ class Context:
         self._wish = wish
         if chosen != self._device:
             self._device = chosen
+            self.cache.clear()  # some of it lies on the old device (a mixture of two networks)
             self.models.free()
             self.use_budget(self._budget)
 

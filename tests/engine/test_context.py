@@ -153,6 +153,13 @@ def test_another_device_that_is_not_there_changes_nothing(ctx: Context) -> None:
     assert ctx.models.budget >= 1 << 30
 
 
+def test_nothing_of_the_old_device_stays(ctx: Context) -> None:
+    ctx._device = "cuda:0"  # as if it had been there
+    ctx.cache.put("mixture", np.zeros(10))
+    ctx.use_device("cpu")
+    assert ctx.device == "cpu" and "mixture" not in ctx.cache
+
+
 class TestModelCache:
     """Keys and byte counts stand for models."""
 
