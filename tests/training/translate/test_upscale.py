@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from studio.base.errors import StudioError
 from studio.base.steps import run
@@ -28,6 +29,7 @@ from studio.training.translate.upscale import (
     train_srresnet,
 )
 from studio.training.translate.upscale_config import SharpConfig, UpscaleConfig
+from studio.training.translate.upscale_publish import export_upscaler
 from studio.training.translate.upscale_scores import fidelity, luma, psnr, ssim
 from studio.training.translate.upscale_sharp import SharpTrainer, train_srgan
 
@@ -256,3 +258,35 @@ def test_bad_settings_are_told_in_sentences(tmp_path: Path) -> None:
     (tmp_path / "broken.safetensors").write_bytes(b"no")
     with pytest.raises(StudioError, match="cannot be read"):
         UpscaleTrainer(UpscaleConfig(**TINY, base=str(tmp_path / "broken.safetensors")), pictures(), cpu)
+
+
+def test_the_exported_model_has_a_card_with_scores(tmp_path: Path) -> None:
+    base = base_file(tmp_path)
+    about = {"credit": "me", "hyper": {"sharper": "crisp"}}
+    plain = UpscaleTrainer(UpscaleConfig(**TINY, base=str(base)), textures(20), torch.device("cpu"))
+    card = export_upscaler(plain.state(), textures(20), tmp_path, "soft", title="Soft", about=about)
+    assert (card["role"], card["architecture"]) == ("upscaler", "srresnet")
+    assert card["hyper"]["scale"] == 2
+    assert card["hyper"]["sharper"] == "crisp"
+    assert card["credit"] == "me"
+    assert card["scores"]["bicubic"]["psnr_y"] > card["scores"]["psnr_y"], "this one has learned nothing"
+    assert json.loads((tmp_path / "soft.json").read_text("utf-8")) == card
+
+    cfg = SharpConfig(**{**TINY, "lr": 0.05}, base=str(base), features="", layers="relu1_1:1", critic_width=8)
+    t = SharpTrainer(cfg, textures(20), torch.device("cpu"))
+    for _ in range(3):
+        t.step(0.0)
+    for part in (1.0, 0.5):
+        card = export_upscaler(t.state(), textures(20), tmp_path, "crisp", about={"part": part})
+        scores = card["scores"]
+        assert card["architecture"] == "srgan"
+        assert scores["sharpness_0"] != scores["sharpness_1"]
+        assert scores["psnr_y"] == scores["sharpness_1"]["psnr_y"]
+        assert (scores["psnr_y"] == pytest.approx(scores["sharpness_0"]["psnr_y"])) is False
+    one, half = (load_file(tmp_path / f"{n}.safetensors") for n in ("soft", "crisp"))
+    assert {k: v.shape for k, v in one.items()} == {k: v.shape for k, v in half.items()}
+    whole = t.ema.net.state_dict()["conv_hr.weight"]
+    middle = (one["conv_hr.weight"].float() + whole) / 2
+    assert float((half["conv_hr.weight"].float() - middle).abs().max()) < 2e-3
+    net = MSRResNet.from_state_dict(half)
+    assert net.upscale(torch.rand(1, 3, 9, 9)).shape == (1, 3, 18, 18)
