@@ -72,7 +72,7 @@ def drawings(n: int = 40, size: int = 16) -> Pictures:
     return Pictures((images * 127.5 + 128).clamp(0, 255).byte(), tuple(r["file"] for r in rows), tuple(rows))
 
 
-CHOSEN = {"toggles": "a_glasses,a_sunglasses,a_hat,a_facial_hair", "choices": "color_hair"}
+CHOSEN: dict[str, Any] = {"toggles": "a_glasses,a_sunglasses,a_hat,a_facial_hair", "choices": "color_hair"}
 
 
 def twin_file(folder: Path, data: Pictures) -> Path:

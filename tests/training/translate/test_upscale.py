@@ -201,7 +201,7 @@ def test_the_sharp_sister_has_the_same_shape_and_every_mixture_is_a_network(tmp_
     assert set(out) >= {"difference", "perceptual", "generator", "critic", "critic right"}
     plain = MSRResNet(3, 3, 8, 1, (2,))
     take_over(plain, str(base))
-    sharp = t.ema.net.to(memory_format=torch.contiguous_format)
+    sharp = t.ema.net.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     x = torch.rand(1, 3, 10, 12)
     with torch.no_grad():
         ends = [net.upscale(x) for net in (plain, sharp)]
