@@ -59,7 +59,20 @@ def test_pix2pix_from_folders_to_a_model(
 
 def test_cyclegan_from_folders_to_two_models(folders: tuple[Path, Path], tmp_path: Path) -> None:
     runs = ["--out", "toy", "--runs", str(tmp_path / "runs")]
-    net = ["--ngf", "4", "--n-blocks", "1", "--n-downsampling", "1", "--images", "4", "--preset", "personas-toon"]
+    net = [
+        "--network",
+        "resnet",
+        "--ngf",
+        "4",
+        "--n-blocks",
+        "1",
+        "--n-downsampling",
+        "1",
+        "--images",
+        "4",
+        "--preset",
+        "personas-toon",
+    ]
     assert main(["cyclegan", "--worlds", *map(str, folders), *runs, *TINY, *net]) == 0
     export = ["export", "--data", str(folders[0]), "--second", str(folders[1]), *runs]
     export += ["--name", "there", "--back", "back", "--weights", str(tmp_path / "weights")]
