@@ -19,7 +19,7 @@ from studio.training.translate.stargan_config import StarganConfig
 from studio.training.translate.stargan_labels import LabelPlan, labelled
 
 JUDGE_SIZE = 64
-MOST = 160
+MOST = 80
 """Held-out pictures that are changed in every way."""
 METHOD = (
     "On held-out pictures. unchanged_l1: mean absolute difference (0 to 1) between a picture and itself with the "
