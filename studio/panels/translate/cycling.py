@@ -20,6 +20,8 @@ from studio.widgets.section import Section
 if TYPE_CHECKING:
     from studio.panels.translate.panel import TranslatePanel
 
+HEAT = 1024
+"""The longer side of the map of what was lost, at most: it is laid over in every turn."""
 HOT = 0.25
 """The mean difference of colours, of the whole range, that is drawn as the hottest."""
 
@@ -31,6 +33,7 @@ class Cycling(Part):
         super().__init__(panel)
         tr = self.tr
         self.seen = "back"
+        self._hot: tuple[CycleResult, npt.NDArray[Any]] | None = None
         self.section = Section(tr("There and back"))
         self.chips = ChipRow(
             [("image", tr("What came there")), ("back", tr("What came back")), ("lost", tr("What was lost"))],
@@ -89,4 +92,17 @@ class Cycling(Part):
         name = f"{a} → {b} → {a}"
         if self.seen == "back":
             return result.back, None, name
-        return result.back, np.clip(result.error / HOT, 0.0, 1.0), name
+        return result.back, self._heat(result), name
+
+    def _heat(self, result: CycleResult) -> npt.NDArray[Any]:
+        if self._hot is None or self._hot[0] is not result:
+            error = result.error
+            step = -(-max(error.shape) // HEAT)
+            if step > 1:  # the mean of whole blocks, quick enough for a picture of any size
+                high, wide = max(1, error.shape[0] // step), max(1, error.shape[1] // step)
+                rows, columns = error[: high * step, : wide * step], range(step)
+                places = [(i, j) for i in columns[:: max(1, step // 4)] for j in columns[:: max(1, step // 4)]]
+                small = [rows[i::step, j::step][:high, :wide] for i, j in places]
+                error = np.mean(small, axis=0) if all(part.shape == (high, wide) for part in small) else small[0]
+            self._hot = (result, np.clip(error / HOT, 0.0, 1.0))
+        return self._hot[1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from studio.widgets.section import Section
 
 if TYPE_CHECKING:
     from studio.panels.translate.panel import TranslatePanel
+    from studio.project.assets import AssetStore
 
 
 class Pictures(Part):
@@ -32,6 +34,7 @@ class Pictures(Part):
         super().__init__(panel)
         tr = self.tr
         self._beginning = ""
+        self._store: Callable[[], AssetStore | None] = lambda: None
         self.section = Section(tr("Picture"), tr("drop, paste or click"))
         self.view = PictureView(" ", aspect=1.8, hint=tr("drop a picture"), takes_drops=True, most=300)
         self.view.setToolTip(tr("The picture that is worked on. Click for more."))
@@ -66,9 +69,10 @@ class Pictures(Part):
         if state.mode == "draw" or (state.picture and not state.example):
             return
         found = example_for(self.panel.card, state.mode)
-        if found is None or found.file == self._beginning:
+        # Once for each project: another one begins without a picture again.
+        if found is None or (found.file == self._beginning and self._store() is self.studio.assets):
             return
-        self._beginning = found.file
+        self._beginning, self._store = found.file, weakref.ref(self.studio.assets)
         self.panel.bank.keep(found.path, example_title(found), partial(self._begun, found.file))
 
     def _begun(self, file: str, sha: str, _pixels: UInt8Image, title: str) -> None:
