@@ -90,6 +90,8 @@ class Document(QObject):
     """The path that was written."""
     failed = Signal(object)
     """A :class:`StudioError` of opening or saving; the document is unchanged."""
+    settling = Signal()
+    """The value is about to be saved, stepped back or judged: what a hand did and is still being kept comes now."""
 
     def __init__(self, lane: Lane, assets: AssetStore, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -154,11 +156,13 @@ class Document(QObject):
 
     def undo(self) -> None:
         """One step back; an unfinished drag ends with it."""
+        self.settling.emit()
         self._gestures.end()
         self.undo_stack.undo()
 
     def redo(self) -> None:
         """One step forward."""
+        self.settling.emit()
         self._gestures.end()
         self.undo_stack.redo()
 
@@ -245,6 +249,7 @@ class Document(QObject):
         target = path or self._path
         if target is None or (self._read_only and target == self._path):
             return False
+        self.settling.emit()
         snapshot, assets, preview = self._session, self.assets, self.preview()
         self._writing += 1
         self.file_changed.emit()

@@ -71,6 +71,7 @@ class Files(QObject):
 
     def guarded(self, then: Callable[[], object]) -> None:
         """Do ``then`` once nothing can be lost: at once, after saving, or after "Do not save"."""
+        self._document.settling.emit()
         if not self._document.modified:
             then()
             return

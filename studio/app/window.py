@@ -396,6 +396,7 @@ class MainWindow(QMainWindow):
         self.models.imported.connect(self.use_model)
         self.models.changed.connect(self._models_changed)
         document = self.document
+        document.settling.connect(self._settle)
         document.replaced.connect(self._replaced)
         document.changed.connect(self._changed)
         document.file_changed.connect(self._show_file)
@@ -446,6 +447,10 @@ class MainWindow(QMainWindow):
 
     def _leave(self, then: Callable[[], object]) -> None:
         self.commands.end_jobs_then(then)
+
+    def _settle(self) -> None:
+        for panel in list(self.panels.values()):
+            panel.settle()
 
     def _replaced(self, _: object) -> None:
         self.commands.cancel_for_new_document()

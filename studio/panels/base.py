@@ -314,6 +314,9 @@ class Panel(QObject):
         Only called while the panel is in front; what happens meanwhile arrives with :meth:`activate`.
         """
 
+    def settle(self) -> None:
+        """The session is about to be saved or undone: write what a hand did and is still being kept into it, now."""
+
     def models_changed(self) -> None:
         """Models came, went, or are understood otherwise: show the choice anew and ask for the picture again."""
         now = self.studio.document.session

@@ -176,6 +176,24 @@ def test_closing_with_changes_asks_and_cancel_keeps_the_window(window: MainWindo
     assert not window.isVisible()
 
 
+def test_what_a_hand_did_is_in_the_project_before_it_is_saved_undone_or_closed(
+    window: MainWindow, tmp_path: Path, qtbot: QtBot, asked: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending = [7, 8, 9]
+    monkeypatch.setattr(window.panel, "settle", lambda: go_to(window, pending.pop(0)) if pending else None)
+    with qtbot.waitSignal(window.document.saved):
+        window.document.save(tmp_path / "a.studio")
+    assert not window.document.modified and pending == [8, 9]
+    go_to(window, 2)
+    before = window.document.undo_stack.index()
+    window.run_action("edit.undo")
+    assert pending == [9] and window.document.undo_stack.index() == before, "what was settled is taken back"
+    window.document._saved = window.document.session
+    window.close()
+    asked(Question).choose("drop")
+    assert not pending and not window.isVisible()
+
+
 def test_closing_asks_about_a_running_job(window: MainWindow, qtbot: QtBot, asked: Any) -> None:
     gate = threading.Event()
 

@@ -46,6 +46,7 @@ class Doing(Part):
         self._asked: dict[int, tuple[QElapsedTimer, msgspec.Struct]] = {}
         self._rates: dict[str, float] = {}
         self._full = -1
+        self._full_title = ""
         self._failed: msgspec.Struct | None = None
         self._settled = False
         self._due = False
@@ -121,6 +122,11 @@ class Doing(Part):
         self._failed = None
         self.picture = None
 
+    def leave_mode(self) -> None:
+        """Another way of working: the picture at hand is an outcome of the other one."""
+        if not self.whole():
+            self.picture = None
+
     def settle(self, final: bool) -> None:
         """A control moved; at the end of the gesture its picture is a result."""
         self._settled = self._due = final
@@ -155,6 +161,7 @@ class Doing(Part):
         """The picture at hand goes into the history."""
         if self.picture is not None:
             image, request, _ = self.picture
+            self.panel.paper.hold(str(getattr(request, "picture", "")))
             self._settled = self._due = False
             self.studio.add_result(request, image, self.title(), self.panel.name)
 
@@ -163,7 +170,8 @@ class Doing(Part):
         if self.whole():
             self.keep()
             return
-        if self.panel.state.mode == "draw" and self.panel.request(full=True) is not None:
+        full = self.panel.request(full=True)
+        if self.panel.state.mode == "draw" and full is not None and full == self.panel.request(full=False):
             self._settled = True
             self.ask()
         else:
@@ -181,6 +189,7 @@ class Doing(Part):
         else:
             title = self.tr("Enlarging") if isinstance(request, Upscale) else self.tr("Translating")
             self._full = self.panel.long(request, title, "full")
+            self._full_title = self.title()
             self._said = ""
             self.bar.line.set_part(0.0)
             self.show_bar()
@@ -305,6 +314,12 @@ class Doing(Part):
         self._failed = None
         if key == "full":
             self._full, self._preview = -1, None
+            if request != self.panel.request(full=True):
+                # Somebody went on to something else meanwhile: it is a result, but not the picture in hand.
+                self.studio.add_result(request, result.image, self._full_title, self.panel.name)
+                self.panel.show_canvas()
+                self.show_bar()
+                return
         elif self.panel.request(full=False) is None and self.panel.request(full=True) is None:
             self.panel.paper.frame_ended()
             return  # the paper was emptied meanwhile
@@ -315,6 +330,8 @@ class Doing(Part):
         if key == "full" or (self._settled and self.whole()):
             self.keep()
         self.panel.result_came(request)
+        if key == "live" and not self.in_flight() and not self.shows(self.panel.request(full=False)):
+            self.ask()  # a stroke may have been taken back meanwhile
 
     def failed(self, key: str, job: int, error: StudioError) -> bool:
         # Not again and again: what failed is asked for anew only when something changes.

@@ -95,6 +95,11 @@ class Labelling(Part):
             and any(asked == request and self.panel.owns(job) for job, asked in self._jobs.items())
         )
 
+    def forget(self) -> None:
+        """A model may be understood otherwise now: what it read before is no answer."""
+        self._read.clear()
+        self._failed.clear()
+
     # Asking --------------------------------------------------------------------------------------------------
 
     def ask(self) -> None:

@@ -183,13 +183,20 @@ class TranslatePanel(PartsPanel):
     def session_changed(self, before: Session, after: Session) -> None:
         if before is after or before.translate != after.translate:
             self.doing.forget()
+            if before.translate.mode != after.translate.mode:
+                self.doing.leave_mode()
             self.show_all()
             self.pictures.begin()
             if before.translate.mode != after.translate.mode or before.translate.model != after.translate.model:
                 self.doing.warm_up()
 
+    def settle(self) -> None:
+        self.paper.settle()
+
     def models_changed(self) -> None:
         self.modelling.forget()
+        self.labels.forget()
+        self.varying.forget()
         self.doing.forget_model_pictures()
         super().models_changed()
 
@@ -277,8 +284,11 @@ class TranslatePanel(PartsPanel):
 
     def edit(self, text: str, drag: str, final: bool, **changes: Any) -> None:
         """Change the state by hand: at the end of the gesture its picture is a result."""
-        self.doing.settle(final)
+        if not final:
+            self.doing.settle(False)
         self.change(text, drag=drag or None, final=final, **changes)
+        if final:  # afterwards: the picture at hand may be that of what was there before
+            self.doing.settle(True)
 
     def request(self, *, full: bool) -> Any:
         """What the session asks for; None while something is missing."""

@@ -23,6 +23,7 @@ from studio.widgets.pictures import from_qimage, to_qimage
 
 if TYPE_CHECKING:
     from studio.panels.translate.panel import TranslatePanel
+    from studio.project.assets import AssetStore
 
 AT_ONCE = 256
 """Side up to which a frame is packed between two movements of the hand; larger ones are packed beside the window."""
@@ -80,7 +81,7 @@ class Paper(Part):
         self._frames: set[str] = set()
         self._kept: set[str] = set()
         self._packing = -1
-        self._commits: dict[int, tuple[str, dict[str, Any], UInt8Image | None]] = {}
+        self._commits: dict[int, tuple[str, dict[str, Any], UInt8Image | None, AssetStore]] = {}
         self._shown: str | None = None
         self._palette: list[tuple[str, str]] = []
         self._next: tuple[str, dict[str, Any]] | None = None
@@ -150,28 +151,33 @@ class Paper(Part):
         self.canvas.set_caption(self.words(state))
 
     def _fit(self) -> None:
+        if self._hand:
+            return  # it would end the stroke
         palette = [(said(name), colour) for name, colour in palette_of(self.panel.card)]
         if palette != self._palette:
             self._palette = palette
             self.canvas.set_palette(palette)
             self._shown = None
+        size = self.canvas.picture_size()
         self.canvas.set_size(self.side, self.side)
+        if size != self.canvas.picture_size():
+            self._shown = None  # the drawing as it was kept, or small and large again would leave it blurred
 
     def _bring(self, state: TranslateState) -> None:
         """What the session says is on the paper, unless the hand is ahead of it."""
         if self.busy() or state.drawing == self._shown:
             return
-        if not state.drawing:
+        if not state.drawing or self.panel.bank.is_missing(state.drawing):
             bare = QColor(self.colour)
             sheet = self.canvas.sheet()
             sheet[...] = (bare.red(), bare.green(), bare.blue())
         else:
             kept = self.panel.bank.get(state.drawing)
             if kept is None:
-                return  # it comes, or is missing
+                return  # it comes
             sheet = kept if kept.shape[0] == kept.shape[1] else laid(kept, max(kept.shape[:2]), self.colour)
         if self.canvas.set_picture(sheet, undoable=False):
-            self._shown = state.drawing
+            self._shown = None if self.panel.bank.is_missing(state.drawing) else state.drawing
             self._frame = None
             self.panel.tracing.paper_changed()
 
@@ -200,7 +206,13 @@ class Paper(Part):
         if self._showing:
             return
         self._hand = not final
-        self.push()
+        if self.busy() or self.panel.tracing.below() is not None:
+            self.push()
+        elif self.panel.state.mode == "draw":
+            # A stroke that left nothing, or was taken back: the session has what is on the paper.
+            self._frame, self._more = None, False
+            self.panel.doing.ask()
+            self.panel.show_canvas()
 
     def push(self) -> None:
         """The paper changed: a frame for the live picture, or a note that there is more."""
@@ -235,11 +247,19 @@ class Paper(Part):
     def _let_go(self, sha: str) -> None:
         """Frames that were only on the way need not stay in memory."""
         self._frames.add(sha)
-        if self._commits:
-            return  # one of them may be the very drawing that is being kept
-        for old in self._frames - {sha} - self._kept:
+        self._tidy(sha)
+
+    def _tidy(self, sha: str) -> None:
+        if self._commits or self.panel.doing.in_flight():
+            return  # one of them may be the very drawing that is being kept, or is still to be read
+        state: TranslateState = self.panel.state
+        for old in self._frames - {sha, state.drawing, state.picture} - self._kept:
             self.studio.assets.drop(old)
-        self._frames = {sha}
+        self._frames &= {sha}
+
+    def hold(self, sha: str) -> None:
+        """A result was made of this: its recipe needs it for ever."""
+        self._kept.add(sha)
 
     def frame_ended(self) -> None:
         """The frame on its way is there, or will never be."""
@@ -247,6 +267,7 @@ class Paper(Part):
             self.push()
         else:
             self._more = False  # what the session has needs no frame
+            self._tidy(self._frame or "")
 
     def _stroke(self, _before: UInt8Image, after: UInt8Image) -> None:
         """A stroke is over: it goes into the project, as one step."""
@@ -259,7 +280,14 @@ class Paper(Part):
             return "" if blank else str(ctx.assets.put_image(after))
 
         job = self.panel.call(keep, self.tr("Keeping the drawing"), "sheet", "io")
-        self._commits[job] = (self.tr("Fresh paper") if blank else text, more, None if blank else after)
+        words, sheet = (self.tr("Fresh paper"), None) if blank else (text, after)
+        self._commits[job] = (words, more, sheet, self.studio.assets)
+
+    def settle(self) -> None:
+        """What was drawn is in the session when this returns: the value is about to be saved or stepped back."""
+        self.canvas.settle()
+        for job, (_, _, sheet, _) in list(self._commits.items()):
+            self._commit(job, "" if sheet is None else self.studio.assets.put_image(sheet))
 
     def put(self, sheet: UInt8Image, text: str, **more: Any) -> None:
         """Something else on the paper, as one step; ``more`` changes in the state with it."""
@@ -284,7 +312,15 @@ class Paper(Part):
             if self._inked and (self.busy() or self.panel.tracing.below() is not None):
                 self._send(result)
             return
-        text, more, sheet = self._commits.pop(job)
+        if job in self._commits:  # else it was not waited for
+            self._commit(job, result)
+
+    def _commit(self, job: int, result: str) -> None:
+        text, more, sheet, assets = self._commits.pop(job)
+        if assets is not self.studio.assets:  # it was drawn in another project
+            self._shown = None
+            self.show(self.panel.state)
+            return
         if sheet is not None:
             self._kept.add(result)
             self.panel.bank.put(result, sheet)
@@ -304,6 +340,6 @@ class Paper(Part):
         if key == "frame":
             self._packing = -1
             return
-        self._commits.pop(job, None)
-        self._shown = None
-        self.show(self.panel.state)
+        if self._commits.pop(job, None) is not None:
+            self._shown = None
+            self.show(self.panel.state)

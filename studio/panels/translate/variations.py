@@ -71,6 +71,10 @@ class Varying(Part):
             self._asked = wanted
             self.panel.live(wanted, "variations")
 
+    def forget(self) -> None:
+        """A model may be understood otherwise now: its variations are made anew."""
+        self._shown = None
+
     def adopt(self, index: int) -> None:
         """The picture goes on with this seed (-1: without dropout)."""
         state: TranslateState = self.panel.state

@@ -266,9 +266,9 @@ class DrawCanvas(PaperView):
             self._tell_undo()
         else:
             real = bool((before != drawing.sheet.pixels()).any())
-        self._after(last, final=True)
-        if real:
+        if real:  # before the change is told: who hears of that knows whether there is something to keep
             self.stroke_finished.emit(to_rgb(before), drawing.sheet.full())
+        self._after(last, final=True)
 
     def _begin(self, at: QPointF, pressure: float, *, erase: bool = False) -> None:
         self.setFocus(Qt.FocusReason.MouseFocusReason)
@@ -294,6 +294,10 @@ class DrawCanvas(PaperView):
             self._done(ended[1], ended[0])
             if not tail.isEmpty():
                 self.update(tail)
+
+    def settle(self) -> None:
+        """A stroke that is on its way ends here (the hand may still be down)."""
+        self._finish()
 
     def _pick(self, at: QPointF) -> None:
         colour = self._drawing.colour_at(self.to_picture(at))
