@@ -24,6 +24,8 @@ from studio.widgets.section import Section
 from studio.widgets.slider import NumberSlider
 from studio.widgets.tokens import Theme
 
+_COMING: Mask = np.zeros((1, 1), np.uint8)
+"""In the place of a mask that is still being read."""
 AT_HAND = 60
 """Masks of undo steps that need not be read again."""
 
@@ -287,7 +289,7 @@ class MaskEditor(Part):
             return _put(ctx, mask), mask
 
         job = self.panel.call(keep, self.tr("Reading the mask"), "stroke", "io")
-        self._strokes[job] = (index, text, np.zeros((1, 1), np.uint8))
+        self._strokes[job] = (index, text, _COMING)
 
     def _keep(self, mask: Mask, text: str) -> None:
         """One undo step; the mask goes into the project beside the window."""
@@ -302,6 +304,12 @@ class MaskEditor(Part):
         if self.index < len(self.targets()):
             self.wear(self.index, text, f"mask{self.index}.{field}", final, **{field: value})
 
+    def settle(self) -> None:
+        """What was painted is in the session when this returns: the value is about to be saved or stepped back."""
+        for job, (_, _, mask) in list(self._strokes.items()):
+            if mask is not _COMING:
+                self._stroke(job, _put(self.studio, mask), mask)
+
     # Jobs ----------------------------------------------------------------------------------------------------
 
     def result(self, key: str, job: int, request: Any, result: Any) -> None:
@@ -309,8 +317,11 @@ class MaskEditor(Part):
             self._remember(self._reading.pop(job, ""), result)
             self.show(self.panel.state)
             return
+        if job in self._strokes:  # else it was not waited for
+            self._stroke(job, *result)
+
+    def _stroke(self, job: int, sha: str, mask: Mask) -> None:
         index, text, _ = self._strokes.pop(job)
-        sha, mask = result
         self._remember(sha, mask)
         self._shown_for = ()
         if index < len(self.targets()):

@@ -150,6 +150,9 @@ class StylePanel(PartsPanel):
             self.show_all()
             self.running.follow()
 
+    def settle(self) -> None:
+        self.masks.settle()
+
     def models_changed(self) -> None:
         self._found = None
         self.passing.models_changed()

@@ -192,6 +192,7 @@ class TranslatePanel(PartsPanel):
 
     def settle(self) -> None:
         self.paper.settle()
+        self.masks.settle()
 
     def models_changed(self) -> None:
         self.modelling.forget()

@@ -51,6 +51,20 @@ def test_a_stroke_under_the_hand_is_settled_too(panel: TranslatePanel, studio: T
     assert steps(studio) == ["Draw"], "the rest of that movement is no stroke"
 
 
+def test_a_mask_is_settled_too(panel: TranslatePanel, studio: TranslateStudio) -> None:
+    with_picture(panel, studio)
+    panel.masks.take(0)
+    mask = np.zeros((341, 512), np.uint8)
+    mask[:100] = 255
+    panel.canvas.stroked.emit(mask)
+    panel.settle()
+    kept = panel.state.look.strength.mask
+    assert (studio.assets.image(kept)[..., 0] == mask).all() and steps(studio)[-1] == "Brush stroke"
+    count = len(steps(studio))
+    studio.run_files()
+    assert len(steps(studio)) == count and panel.state.look.strength.mask == kept
+
+
 def test_a_stroke_does_not_land_in_another_project(panel: TranslatePanel, studio: TranslateStudio) -> None:
     draw(panel)
     old, studio.assets = studio.assets, AssetStore()
