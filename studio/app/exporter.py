@@ -100,10 +100,10 @@ class Exporter(QObject):
         return None if picture is None else self.drag_file(picture[0], picture[1], self._window.picture_title())
 
     def _result_of(self, pixels: UInt8Image) -> Picture | None:
-        """The result that these pixels belong to, when the workspace in front has it still."""
+        """The result that these pixels belong to, when the workspace in front or the history has it still."""
         panel = self._window.panel
         result = panel.current_result() if panel is not None else None
-        return result if result is not None and result.image is pixels else None
+        return result if result is not None and result.image is pixels else self._window.history.whole(pixels)
 
     def close(self) -> None:
         """Remove the dragged files."""

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -25,6 +25,9 @@ from studio.base.errors import StudioError
 from studio.base.steps import UInt8Image
 from studio.project.assets import AssetStore
 from studio.project.session import GalleryItem, Session
+
+if TYPE_CHECKING:
+    from studio.engine.results import Picture
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +50,16 @@ class Item:
     created: float
     thumbnail: UInt8Image | None = None
     picture: UInt8Image | None = None
+    whole: Picture | None = None
+    """The result behind the picture when that holds more than its 8 bits; it goes with the picture."""
 
     @property
     def bytes(self) -> int:
         """Memory held."""
         # A small picture is its own thumbnail.
         held = {id(array): array.nbytes for array in (self.thumbnail, self.picture) if array is not None}
+        if self.whole is not None and self.whole.deep is not None:
+            held[id(self.whole.deep)] = self.whole.deep.nbytes
         return sum(held.values())
 
 
@@ -127,6 +134,15 @@ class History(QObject):
         """Whether it is (or is just being put) in the gallery."""
         return item_id in self._starring or any(kept.id == item_id for kept in self.document.session.gallery)
 
+    def keep_whole(self, item: Item, result: Picture) -> None:
+        """Remember the 16 bits and the profile of an item, while its picture is at hand."""
+        item.whole = result
+        self._prune()
+
+    def whole(self, pixels: UInt8Image) -> Picture | None:
+        """The result that these pixels of an item belong to, when it holds more than they do."""
+        return next((i.whole for i in self._items.values() if i.whole is not None and i.picture is pixels), None)
+
     def bytes(self) -> int:
         """Memory held by what is not starred."""
         return sum(item.bytes for item in self._items.values())
@@ -160,6 +176,7 @@ class History(QObject):
         for item in self._items.values():
             if item.request == request and item.panel == panel:
                 item.created, item.picture, item.thumbnail = time.time(), picture, small(picture)
+                item.whole = None
                 self.changed.emit()
                 return item
         item = Item(uuid.uuid4().hex, title, request, panel, time.time(), small(picture), picture)
@@ -256,8 +273,9 @@ class History(QObject):
             if held <= self._budget:
                 break
             if item.picture is not None:
-                held -= item.picture.nbytes
-                item.picture = None
+                held -= item.bytes
+                item.picture = item.whole = None
+                held += item.bytes
         loose = [item for item in oldest if item.id not in in_gallery]
         for item in loose[: max(0, len(loose) - LIMIT)]:
             del self._items[item.id]

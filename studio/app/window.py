@@ -212,6 +212,10 @@ class MainWindow(QMainWindow):
     def add_result(self, request: msgspec.Struct, picture: UInt8Image, title: str, panel: str) -> None:
         """A finished picture goes into the history."""
         item = self.history.add(request, picture, title, panel)
+        source = self.panels.get(panel)
+        result = source.current_result() if source is not None else None
+        if result is not None and result.image is picture and (result.deep is not None or result.icc is not None):
+            self.history.keep_whole(item, result)
         self.history_view.set_current(item.id)
 
     def add_bookmark(self, latent: Latent, look: Look, model: str, name: str, picture: UInt8Image | None) -> None:

@@ -12,6 +12,7 @@ from studio.app import history as history_module
 from studio.app.calls import Lane
 from studio.app.document import Document
 from studio.app.history import THUMBNAIL, History, small
+from studio.engine.results import Picture
 from studio.project.latents import Seed
 from studio.project.requests import Render
 
@@ -45,6 +46,24 @@ def test_an_equal_request_comes_to_the_front_instead_of_twice(history: History) 
     add(history, 2)
     assert add(history, 1) == first
     assert [item.title for item in history.items()] == ["seed 1", "seed 2"]
+
+
+def test_sixteen_bits_stay_as_long_as_the_picture(history: History) -> None:
+    pixels = picture(1, 256)
+    deep = pixels.astype(np.uint16) * 257
+    item = history.add(request(1), pixels, "deep", "translate")
+    alone = history.bytes()
+    result = Picture(pixels, deep=deep)
+    history.keep_whole(item, result)
+    assert history.whole(pixels) is result and history.whole(picture(1, 256)) is None
+    assert history.bytes() == alone + deep.nbytes, "they count"
+    history.set_budget(1)
+    for seed in range(2, 13):
+        add(history, seed)
+    assert item.picture is None and item.whole is None and history.bytes() < deep.nbytes
+    history.keep_whole(item, result)
+    history.add(request(1), picture(1, 256), "deep", "translate")
+    assert item.whole is None, "another picture"
 
 
 def test_beyond_the_budget_the_oldest_pictures_go_their_recipes_stay(history: History) -> None:

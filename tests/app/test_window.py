@@ -176,6 +176,20 @@ def test_closing_with_changes_asks_and_cancel_keeps_the_window(window: MainWindo
     assert not window.isVisible()
 
 
+def test_a_result_of_sixteen_bits_keeps_them_in_the_history(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studio.engine.results import Picture
+
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    request = window.current_picture()[1]
+    result = Picture(pixels, deep=np.full((8, 8, 3), 5, np.uint16))
+    monkeypatch.setattr(window.panel, "current_result", lambda: result)
+    window.add_result(request, pixels, "deep", window.panel.name)
+    monkeypatch.setattr(window.panel, "current_result", lambda: None)
+    assert window.exporter._result_of(pixels) is result, "also when another picture is in front"
+
+
 def test_what_a_hand_did_is_in_the_project_before_it_is_saved_undone_or_closed(
     window: MainWindow, tmp_path: Path, qtbot: QtBot, asked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
