@@ -106,7 +106,9 @@ class StarganTrainer:
         self.twins: Twins | None = None
         if cfg.twins:
             spec = AnchorSpec(data.rows)
-            self.twins = Twins(self.pictures, self.plan, cfg.teacher, sources=cfg.twin_sources, spec=spec)
+            self.twins = Twins(
+                self.pictures, self.plan, cfg.teacher, sources=cfg.twin_sources, beards=cfg.twin_beards, spec=spec
+            )
         self.steps = self.seen = 0
         self.minutes = 0.0
         self.sure: list[float] = []

@@ -58,6 +58,8 @@ class StarganConfig:
     file with the twins that it has drawn before."""
     twin_sources: int = 1600
     """For twins: so many pictures are drawn by the teacher with something changed."""
+    twin_beards: float = 0.25
+    """For twins: share of the bare portraits that a beard is put on."""
     twin_weight: float = 10.0
     batch: int = 16
     images: int = 0

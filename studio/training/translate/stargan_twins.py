@@ -101,8 +101,16 @@ class Twins:
     """Made pairs from labelled drawings; :meth:`batch` draws from them."""
 
     def __init__(
-        self, data: Pictures, plan: LabelPlan, teacher: str, *, sources: int = 1600, spec: AnchorSpec | None = None
+        self,
+        data: Pictures,
+        plan: LabelPlan,
+        teacher: str,
+        *,
+        sources: int = 1600,
+        beards: float = 0.25,
+        spec: AnchorSpec | None = None,
     ) -> None:
+        self.added = beards
         self.images, self.rows, self.plan = data.images, data.rows, plan
         needed = (
             "eyes",
@@ -213,9 +221,9 @@ class Twins:
         bare, way = self.bare[index], torch.rand(n, generator=gen)
         kind = torch.randint(len(self.beards), (n,), generator=gen)
         shade = self.shades[torch.randint(len(self.colors), (n,), generator=gen)]
-        worn = bare & (way < 0.3)
+        worn = bare & (way < min(0.3, 1 - self.added))
         kept = worn & (way < 0.12)
-        added = bare & (way > 0.75)
+        added = bare & (way > 1 - self.added)
         x = self._bearded(x, worn, kind, shade)
         y = self._bearded(y, kept, kind, shade)
         y = self._bearded(y, added, torch.full_like(kind, self.beards.index(BEARD)), self.shades[second])

@@ -77,8 +77,10 @@ def test_the_program_reads_it_as_a_translator(name: str) -> None:
     card = card_of(name)
     assert loaded.card.role == "translator"
     assert loaded.card.hyper["target_title"] == card["hyper"]["target_title"]
-    x = drawn()
-    assert torch.equal(loaded.network.translate(x), network(name).translate(x))  # type: ignore[operator]
+    x, net = drawn(), network(name)
+    assert all(torch.equal(t, net.state_dict()[k]) for k, t in loaded.network.state_dict().items())
+    # Small maps are normalised by few numbers, which makes rounding that depends on threads visible.
+    torch.testing.assert_close(loaded.network.translate(x), net.translate(x), atol=2e-3, rtol=0)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
