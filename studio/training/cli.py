@@ -115,7 +115,7 @@ def field_words(settings: type[Any]) -> dict[str, str]:
             ):
                 words[before.target.id] = " ".join(line.value.value.replace("``", "").split())
     defaults = {f.name: f.default for f in dataclasses.fields(settings)}
-    told = {k: v if defaults[k] == "" else f"{v} (default: {defaults[k]})" for k, v in words.items()}
+    told = {k: v if defaults[k] == "" else f"{v} (default: {defaults[k]})" for k, v in words.items() if k in defaults}
     return {k: v.replace("%", "%%") for k, v in told.items()}
 
 

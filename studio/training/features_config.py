@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from studio.base.errors import StudioError
-
-SHAPE = ("blocks",)
-"""Settings that decide the network: a resumed training keeps those of its snapshot."""
+from studio.training.settings import Settings
 
 
 @dataclass
-class FeaturesConfig:
+class FeaturesConfig(Settings):
     """All settings of one training of a feature network; stored in its snapshots.
 
     The network learns to name the folder that a photograph lies in; what it needs for that is what it later sees.
     """
+
+    SHAPE: ClassVar[tuple[str, ...]] = ("blocks",)
 
     size: int = 128
     """Pixels on a side that the photographs are read at."""
@@ -63,20 +62,6 @@ class FeaturesConfig:
             if part < end:
                 return size
         return sizes[-1]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for snapshots and cards."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> FeaturesConfig:
-        """The inverse of :meth:`to_dict`; unknown keys of newer versions are ignored."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{k: v for k, v in data.items() if k in known})
-
-    def resumed(self, data: dict[str, Any]) -> FeaturesConfig:
-        """These settings, with the network of a snapshot's."""
-        return dataclasses.replace(self, **{k: data[k] for k in SHAPE if k in data})
 
 
 def _numbers(text: str, between: str) -> list[list[float]]:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from studio.base.errors import StudioError
 from studio.training.perceptual import STATISTICS
-
-SHAPE = ("widths", "n_blocks")
-"""Settings that decide the network: a resumed training keeps those of its snapshot."""
+from studio.training.settings import Settings
 
 
 @dataclass
-class JohnsonConfig:
+class JohnsonConfig(Settings):
     """All settings of one training of a feed-forward style network; stored in its snapshots.
 
     The loss is :class:`studio.training.perceptual.PerceptualLoss`, times ``content_weight`` and ``style_weight``, plus
     total variation.
     """
+
+    SHAPE: ClassVar[tuple[str, ...]] = ("widths", "n_blocks")
 
     style: str = ""
     """The style picture: a file."""
@@ -77,17 +76,3 @@ class JohnsonConfig:
             return [int(n) for n in self.widths.split(",")]
         except ValueError as exc:
             raise StudioError(f"“{self.widths}” are no widths.", "They are written as 16,32,64.") from exc
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for snapshots and cards."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> JohnsonConfig:
-        """The inverse of :meth:`to_dict`; unknown keys of newer versions are ignored."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{k: v for k, v in data.items() if k in known})
-
-    def resumed(self, data: dict[str, Any]) -> JohnsonConfig:
-        """These settings, with the network of a snapshot's."""
-        return dataclasses.replace(self, **{k: data[k] for k in SHAPE if k in data})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from studio.base.errors import StudioError
+from studio.training.settings import Settings
 
 KINDS = ("vae", "ae", "aae")
 RECONSTRUCTIONS = ("edges", "l1", "mse")
-SHAPE = ("size", "kind", "latent_dim", "encoder", "decoder", "blocks", "top")
-"""Settings that decide the network: a resumed training keeps those of its snapshot."""
 
 
 def by_resolution(text: str) -> dict[int, int]:
@@ -23,13 +21,15 @@ def by_resolution(text: str) -> dict[int, int]:
 
 
 @dataclass
-class VaeConfig:
+class VaeConfig(Settings):
     """All settings of one training of an autoencoder; stored in its snapshots.
 
     The loss is ``reconstruction`` (a mean over the batch, channels and pixels, in the [-1, 1] scale) plus ``beta``
     times KL (summed over the latent's dimensions, a mean over the batch, in nats), plus what else has a weight.  Sizes
     in pixels, lengths of the training in pictures.
     """
+
+    SHAPE: ClassVar[tuple[str, ...]] = ("size", "kind", "latent_dim", "encoder", "decoder", "blocks", "top")
 
     size: int = 128
     kind: str = "vae"
@@ -116,18 +116,8 @@ class VaeConfig:
                 "Give --encoder, --decoder and --blocks for 4, 8, 16, ... up to half the size.",
             )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for snapshots and cards."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> VaeConfig:
-        """The inverse of :meth:`to_dict`; unknown keys of newer versions are ignored."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{k: v for k, v in data.items() if k in known})
-
     def resumed(self, data: dict[str, Any]) -> VaeConfig:
         """These settings, with the network of a snapshot's; at another size the network is grown or shrunk instead."""
         if data.get("size") != self.size:
             return self
-        return dataclasses.replace(self, **{k: data[k] for k in SHAPE if k in data})
+        return super().resumed(data)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from studio.base.errors import StudioError
+from studio.training.settings import Settings
 from studio.training.translate.adversarial import LOSSES
-
-SHAPE = ("size", "conv_dim", "repeat_num", "n_downsampling", "up", "toggles", "choices")
-"""Settings that decide the network: a resumed training keeps those of its snapshot."""
 
 
 @dataclass
-class StarganConfig:
+class StarganConfig(Settings):
     """All settings of one training of a StarGAN; stored in its snapshots.  The defaults are those of the paper.
 
     (Choi et al. 2018, with resize-convolutions and an averaged network.)  The pictures need a labels.csv, or lie in
     one folder for each kind.
     """
+
+    SHAPE: ClassVar[tuple[str, ...]] = ("size", "conv_dim", "repeat_num", "n_downsampling", "up", "toggles", "choices")
 
     size: int = 128
     """Pixels on a side that the pictures are read at."""
@@ -91,17 +90,3 @@ class StarganConfig:
             raise StudioError(f"There are no twins “{self.twins}”.", "There are those of personas.")
         if self.twins and not self.teacher:
             raise StudioError("Twins need a teacher.", todo="Name a labelled generator with --teacher.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for snapshots and cards."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> StarganConfig:
-        """The inverse of :meth:`to_dict`; unknown keys of newer versions are ignored."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{k: v for k, v in data.items() if k in known})
-
-    def resumed(self, data: dict[str, Any]) -> StarganConfig:
-        """These settings, with the network of a snapshot's."""
-        return dataclasses.replace(self, **{k: data[k] for k in SHAPE if k in data})

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import ClassVar
 
 from studio.base.errors import StudioError
+from studio.training.settings import Settings
 from studio.training.translate.adversarial import LOSSES
 
 CRITIC_NORMS = ("none", "instance", "instance_affine")
 
 
 @dataclass
-class TranslateConfig:
+class TranslateConfig(Settings):
     """What all of them share; stored in their snapshots."""
 
-    SHAPE = ("network", "widths", "ngf", "n_blocks", "n_downsampling", "norm", "dropout", "up", "critic_width",
-             "critic_layers", "critic_norm")  # fmt: skip
+    SHAPE: ClassVar[tuple[str, ...]] = (
+        "network",
+        "widths",
+        "ngf",
+        "n_blocks",
+        "n_downsampling",
+        "norm",
+        "dropout",
+        "up",
+        "critic_width",
+        "critic_layers",
+        "critic_norm",
+    )
 
     preset: str = ""
     """Settings, and the way to read the data, of an embedded model ."""
@@ -104,20 +115,6 @@ class TranslateConfig:
             return [int(n) for n in self.widths.split(",")]
         except ValueError as exc:
             raise StudioError(f"“{self.widths}” are no widths.", "They are written as 32,64,96.") from exc
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for snapshots and cards."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The inverse of :meth:`to_dict`; unknown keys of newer versions are ignored."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{k: v for k, v in data.items() if k in known})
-
-    def resumed(self, data: dict[str, Any]) -> Self:
-        """These settings, with the networks of a snapshot's."""
-        return dataclasses.replace(self, **{k: data[k] for k in self.SHAPE if k in data})
 
 
 @dataclass

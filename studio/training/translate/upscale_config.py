@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar
 
 from studio.base.errors import StudioError
+from studio.training.settings import Settings
 
-SHAPE = ("scale", "nf", "num_block")
-"""Settings that decide the network: a resumed training keeps those of its snapshot."""
 STEPS: dict[int, tuple[int, ...]] = {2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 
 
 @dataclass
-class UpscaleConfig:
+class UpscaleConfig(Settings):
     """All settings of one training of an SRResNet (L1); stored in its snapshots.
 
     The small pictures are made from the large ones: bicubic, averaging where it shrinks (Pillow's definition), rounded
     to 8 bits.
     """
+
+    SHAPE: ClassVar[tuple[str, ...]] = ("scale", "nf", "num_block")
 
     scale: int = 2
     """How many times larger: 2, 3, 4 or 8."""
@@ -62,20 +62,6 @@ class UpscaleConfig:
             raise StudioError("The cuts must be at least 8 pixels wide, and a batch at least one cut.")
         if not 0 <= self.more_share <= 1:
             raise StudioError("The share of further pictures must be from 0 to 1.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for snapshots and cards."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The inverse of :meth:`to_dict`; unknown keys of newer versions are ignored."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        return cls(**{k: v for k, v in data.items() if k in known})
-
-    def resumed(self, data: dict[str, Any]) -> Self:
-        """These settings, with the network of a snapshot's."""
-        return dataclasses.replace(self, **{k: data[k] for k in SHAPE if k in data})
 
 
 @dataclass
